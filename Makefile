@@ -1,0 +1,35 @@
+PYTHON ?= python3
+PORT ?= 8080
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup serve test lint clean
+
+setup: .venv/serve.stamp
+
+serve: setup
+	$(BIN)/thinline serve --port $(PORT)
+
+test: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/serve.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+# torch goes first and alone: a resolver that chooses it freely may fetch gigabytes of CUDA libraries.
+.venv/test.stamp: .venv/serve.stamp
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[train,test]"
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

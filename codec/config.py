@@ -1,0 +1,77 @@
+"""The codec's one set of facts; everything else derives from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+
+class BitrateError(ValueError):
+    """A bitrate that no number of quantizers gives."""
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """A SoundStream (arXiv 2107.03312, section III).
+
+    `channels` is the paper's C, `dimension` its D; the residual units have a bottleneck of half their width,
+    which gives the paper's parameter counts. The quantizer works on `dimension` projected to `code_dimension`.
+    """
+
+    preset: str = "base"
+    sample_rate: int = 24_000
+    strides: tuple[int, ...] = (2, 4, 5, 8)
+    channels: int = 16
+    dimension: int = 256
+    code_dimension: int = 64
+    dilations: tuple[int, ...] = (1, 3, 9)
+    kernel: int = 7
+    embedding_kernel: int = 3
+    quantizers: int = 24
+    codebook_bits: int = 10
+    denoise_ramp_frames: int = 8
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return prod(self.strides)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop
+
+    @property
+    def frame_ms(self) -> float:
+        return 1000 / self.frame_rate
+
+    @property
+    def codebook_size(self) -> int:
+        return 1 << self.codebook_bits
+
+    @property
+    def quantizer_bps(self) -> float:
+        """Bits per second that one quantizer costs."""
+        return self.frame_rate * self.codebook_bits
+
+    @property
+    def bitrates_kbps(self) -> tuple[float, ...]:
+        """Every bitrate there is, kbit/s, by number of quantizers from 1 up."""
+        return tuple(self.bitrate_kbps(n_q) for n_q in range(1, self.quantizers + 1))
+
+    def bitrate_kbps(self, n_q: int) -> float:
+        return n_q * self.quantizer_bps / 1000
+
+    def n_q(self, bitrate_kbps: float) -> int:
+        """The number of quantizers for a bitrate in kbit/s. Raises BitrateError, which names the valid ones."""
+        n_q = bitrate_kbps * 1000 / self.quantizer_bps
+        if not (1 <= n_q <= self.quantizers and float(n_q).is_integer()):
+            valid = ", ".join(f"{rate:g}" for rate in self.bitrates_kbps)
+            raise BitrateError(f"bitrate {bitrate_kbps:g} kbit/s is not one of {valid}")
+        return int(n_q)
+
+
+PRESETS = {
+    "base": CodecConfig(),
+    "large": CodecConfig(preset="large", channels=32),
+}

@@ -1,0 +1,42 @@
+"""What runs a step fast: the protocol that every runtime fulfils."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.config import CodecConfig
+
+Pcm = NDArray[np.float32]
+Codes = NDArray[np.int16]
+State = Any  # each engine's own value; callers keep it and hand it back, never look inside
+
+
+class EngineError(Exception):
+    """An engine that can't be had: unknown, not installed, or weights that don't fit."""
+
+
+class Engine(Protocol):
+    """One set of weights, shared by all streams. A stream is its two states, nothing else.
+
+    Methods are thread-safe as long as no state is in two calls at once; they release the GIL while they compute.
+    """
+
+    name: str
+    precision: str
+    model_id: str
+    config: CodecConfig
+
+    def encoder_state(self) -> State:
+        """The state of an encoder before its first frame."""
+
+    def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:
+        """pcm [hop] in [-1, 1], denoise 0 (off) to 1 (on) -> codes [n_q], next state."""
+
+    def decoder_state(self) -> State:
+        """The state of a decoder before its first frame."""
+
+    def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
+        """codes [n_q] -> pcm [hop], next state."""

@@ -1,0 +1,23 @@
+"""What several test rooms need: the corpus that stands beside the checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder with `train/` and `heldout/`; tests that need it are skipped where it is absent."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus is not beside this checkout")
+    return CORPUS
+
+
+@pytest.fixture(scope="session")
+def heldout_speech(corpus: Path) -> list[Path]:
+    return sorted((corpus / "heldout" / "speech").rglob("*.flac"))
