@@ -1,0 +1,39 @@
+"""SoundStream: encoder, denoise conditioning, quantizer and decoder, offline and step by step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from codec.config import CodecConfig
+from codec.rvq import ResidualVectorQuantizer
+from codec.seanet import Decoder, Encoder, State
+
+
+class SoundStream(nn.Module):
+    """The codec of arXiv 2107.03312. Holds weights only; streams keep their own state."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.quantizer = ResidualVectorQuantizer(config)
+        self.decoder = Decoder(config)
+
+    def encode_step(self, pcm: Tensor, n_q: int, denoise: Tensor, state: State) -> tuple[Tensor, State]:
+        """pcm [B, 1, T * hop], denoise [B, T], state -> codes [B, n_q, T], next state."""
+        z, state = self.encoder.step(pcm, denoise, state)
+        return self.quantizer.encode(z, n_q), state
+
+    def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
+        """codes [B, n_q, T], state -> pcm [B, 1, T * hop], next state."""
+        return self.decoder.step(self.quantizer.decode(codes), state)
+
+    def encode(self, pcm: Tensor, n_q: int, denoise: float = 0.0) -> Tensor:
+        """A whole clip, pcm [B, 1, T * hop] -> codes [B, n_q, T]."""
+        mode = pcm.new_full((pcm.shape[0], pcm.shape[-1] // self.config.hop), denoise)
+        return self.encode_step(pcm, n_q, mode, self.encoder.initial_state(pcm.shape[0]))[0]
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """A whole clip, codes [B, n_q, T] -> pcm [B, 1, T * hop]."""
+        return self.decode_step(codes, self.decoder.initial_state(codes.shape[0]))[0]

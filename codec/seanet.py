@@ -1,0 +1,119 @@
+"""Encoder and decoder stacks (arXiv 2107.03312, section III-A and III-B), built from causal convolutions.
+
+State is a flat tuple of tensors in the order in which the layers run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec.config import CodecConfig
+from codec.conv import CausalConv1d, CausalConvTranspose1d
+from codec.film import DenoiseFilm
+
+State = tuple[Tensor, ...]
+
+
+class ResidualUnit(nn.Module):
+    """ELU, dilated convolution to half the width, ELU, 1x1 convolution back, plus the input."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.dilated = CausalConv1d(channels, channels // 2, kernel, dilation=dilation)
+        self.pointwise = nn.Conv1d(channels // 2, channels, 1)
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, C, T], state [B, C, context] -> y [B, C, T], next state."""
+        y, state = self.dilated.step(F.elu(x), state)
+        return x + self.pointwise(F.elu(y)), state
+
+
+class Stack(nn.Module):
+    """What encoder and decoder share: their stateful layers, in running order."""
+
+    def stateful(self) -> list[CausalConv1d | CausalConvTranspose1d]:
+        return [m for m in self.modules() if isinstance(m, CausalConv1d | CausalConvTranspose1d)]
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(layer.initial_state(batch) for layer in self.stateful())
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: CodecConfig, channels: int, stride: int) -> None:
+        super().__init__()
+        self.units = nn.ModuleList(ResidualUnit(channels, config.kernel, d) for d in config.dilations)
+        self.down = CausalConv1d(channels, 2 * channels, 2 * stride, stride=stride)
+
+    def step(self, x: Tensor, states: Iterator[Tensor], after: list[Tensor]) -> Tensor:
+        for unit in self.units:
+            x, state = unit.step(x, next(states))
+            after.append(state)
+        x, state = self.down.step(F.elu(x), next(states))
+        after.append(state)
+        return x
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, config: CodecConfig, channels: int, stride: int) -> None:
+        super().__init__()
+        self.up = CausalConvTranspose1d(2 * channels, channels, stride)
+        self.units = nn.ModuleList(ResidualUnit(channels, config.kernel, d) for d in config.dilations)
+
+    def step(self, x: Tensor, states: Iterator[Tensor], after: list[Tensor]) -> Tensor:
+        x, state = self.up.step(F.elu(x), next(states))
+        after.append(state)
+        for unit in self.units:
+            x, state = unit.step(x, next(states))
+            after.append(state)
+        return x
+
+
+class Encoder(Stack):
+    """Sound to embeddings; the denoise conditioning stands at the bottleneck, before the last convolution."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        widths = [config.channels << i for i in range(len(config.strides) + 1)]
+        self.first = CausalConv1d(1, widths[0], config.kernel)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(config, width, stride) for width, stride in zip(widths, config.strides, strict=False)
+        )
+        self.film = DenoiseFilm(widths[-1])
+        self.last = CausalConv1d(widths[-1], config.dimension, config.embedding_kernel)
+
+    def step(self, pcm: Tensor, denoise: Tensor, state: State) -> tuple[Tensor, State]:
+        """pcm [B, 1, T * hop], denoise [B, T], state -> embeddings [B, D, T], next state."""
+        states, after = iter(state), list[Tensor]()
+        x, first = self.first.step(pcm, next(states))
+        after.append(first)
+        for block in self.blocks:
+            x = block.step(x, states, after)
+        z, last = self.last.step(F.elu(self.film(x, denoise)), next(states))
+        return z, (*after, last)
+
+
+class Decoder(Stack):
+    """Embeddings to sound; the encoder's mirror image."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        widths = [config.channels << i for i in reversed(range(len(config.strides) + 1))]
+        self.first = CausalConv1d(config.dimension, widths[0], config.kernel)
+        self.blocks = nn.ModuleList(
+            DecoderBlock(config, width, stride)
+            for width, stride in zip(widths[1:], reversed(config.strides), strict=True)
+        )
+        self.last = CausalConv1d(widths[-1], 1, config.kernel)
+
+    def step(self, z: Tensor, state: State) -> tuple[Tensor, State]:
+        """z [B, D, T], state -> pcm [B, 1, T * hop], next state."""
+        states, after = iter(state), list[Tensor]()
+        x, first = self.first.step(z, next(states))
+        after.append(first)
+        for block in self.blocks:
+            x = block.step(x, states, after)
+        pcm, last = self.last.step(F.elu(x), next(states))
+        return pcm, (*after, last)
