@@ -1,4 +1,4 @@
-"""The signalling messages of docs/signalling.md: one dataclass each, parsed strictly, shared with the headless client.
+"""Messages from and to JSON text, strictly.
 
     ProtocolError        what came is no message of this protocol; `code` is the `error` message's code
       MalformedError     not JSON, an unknown type, a field that is missing, unknown or mistyped
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, ClassVar
+from dataclasses import MISSING, fields
+from typing import Any, ClassVar
 
-from server.fields import FieldError, Label, Reader, readers
+from server.protocol.fields import FieldError, Reader, readers
+from server.protocol.messages import ClientMessage, Codec, IceServer, Join, Participant, Room, ServerMessage
 
 VERSION = 1
 MESSAGE_LIMIT_BYTES = 64 * 1024
@@ -34,176 +35,6 @@ class VersionError(ProtocolError):
     """A `join` for a protocol version that this side does not speak."""
 
     code: ClassVar[str] = "version"
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    urls: tuple[str, ...]
-    username: str | None = None
-    credential: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    session: str
-    name: str
-    denoise: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A call as its newest member sees it: `participants` are the others."""
-
-    name: str
-    bitrate_kbps: float
-    bitrates_kbps: tuple[float, ...]
-    participants: tuple[Participant, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    model_id: str
-    preset: str
-    engine: str
-    sample_rate: int
-    hop: int
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    type: ClassVar[str] = "join"
-    version: int
-    room: Annotated[str, Label]
-    name: Annotated[str, Label]
-    bitrate_kbps: float | None = None
-    denoise: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    type: ClassVar[str] = "offer"
-    sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    type: ClassVar[str] = "candidate"
-    candidate: str
-    sdp_mid: str | None = None
-    sdp_mline_index: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetBitrate:
-    type: ClassVar[str] = "set-bitrate"
-    bitrate_kbps: float
-
-
-@dataclass(frozen=True, slots=True)
-class SetDenoise:
-    type: ClassVar[str] = "set-denoise"
-    denoise: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    type: ClassVar[str] = "ping"
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """The client's `bye`."""
-
-    type: ClassVar[str] = "bye"
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    type: ClassVar[str] = "joined"
-    version: int
-    session: str
-    ice_servers: tuple[IceServer, ...]
-    room: Room
-    codec: Codec
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    type: ClassVar[str] = "answer"
-    sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class PeerJoined:
-    type: ClassVar[str] = "peer-joined"
-    participant: Participant
-
-
-@dataclass(frozen=True, slots=True)
-class PeerLeft:
-    type: ClassVar[str] = "peer-left"
-    session: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bitrate:
-    type: ClassVar[str] = "bitrate"
-    bitrate_kbps: float
-    session: str
-    frame: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Denoise:
-    type: ClassVar[str] = "denoise"
-    session: str
-    denoise: bool
-    frame: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    type: ClassVar[str] = "stats"
-    uplink_frames: int
-    uplink_lost: int
-    uplink_dropped: int
-    payload_kbps: float
-    wire_kbps: float
-    encode_rtf: float
-    decode_rtf: float
-    downlink_played: int
-    downlink_concealed: int
-    downlink_noise: int
-    playout_delay_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pong:
-    type: ClassVar[str] = "pong"
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bye:
-    """The server's `bye`."""
-
-    type: ClassVar[str] = "bye"
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Error:
-    type: ClassVar[str] = "error"
-    code: str
-    text: str
-
-
-ClientMessage = Join | Offer | Candidate | SetBitrate | SetDenoise | Ping | Leave
-ServerMessage = (
-    Joined | Answer | Candidate | PeerJoined | PeerLeft | Bitrate | Denoise | Stats | Pong | Bye | Error
-)
 
 _RECORDS: dict[type, dict[str, Reader]] = {}
 for _record in (IceServer, Participant, Room, Codec, *ClientMessage.__args__, *ServerMessage.__args__):
