@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from string import hexdigits
 from struct import Struct
 
 VERSION = 1
@@ -26,10 +27,10 @@ class PacketError(ValueError):
 
 def short_model_id(model_id: str) -> int:
     """The 16 bits of a model id (hexadecimal digits) that every packet carries. Raises PacketError."""
-    try:
-        return int(model_id[:4].rjust(4, "?"), 16)
-    except ValueError:
-        raise PacketError(f"model id {model_id!r} does not begin with four hexadecimal digits") from None
+    digits = model_id[:4]
+    if len(digits) < 4 or not set(digits) <= set(hexdigits):
+        raise PacketError(f"model id {model_id!r} does not begin with four hexadecimal digits")
+    return int(digits, 16)
 
 
 def payload_bytes(n_q: int, frames: int) -> int:

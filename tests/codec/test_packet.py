@@ -1,0 +1,164 @@
+"""The wire format, field by field."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codec.config import PRESETS, CodecConfig
+from codec.packet import CODE_BITS, HEADER, MAX_FRAMES, MAX_QUANTIZERS, Packet, PacketError, short_model_id
+
+WIRE_FORMAT = Path(__file__).resolve().parents[2] / "docs" / "wire-format.md"
+
+
+def packet(n_q: int = 8, frames: int = 1, **fields: object) -> Packet:
+    codes = tuple(tuple((37 * q + 11 * t) % 1024 for t in range(frames)) for q in range(n_q))
+    values = {"sequence": 7, "frame_index": 300, "n_q": n_q, "codes": codes, "model_id": 0x3FA4} | fields
+    return Packet(**values)  # type: ignore[arg-type]
+
+
+def silence(frames: int = 4, **fields: object) -> Packet:
+    return packet(n_q=0, silence_frames=frames, **fields)
+
+
+def with_byte(data: bytes, position: int, value: int) -> bytes:
+    return data[:position] + bytes([value]) + data[position + 1 :]
+
+
+@pytest.mark.parametrize("config", PRESETS.values(), ids=lambda config: config.preset)
+def test_the_wire_has_room_for_every_preset(config: CodecConfig) -> None:
+    assert config.codebook_bits == CODE_BITS
+    assert config.quantizers == MAX_QUANTIZERS
+    assert round(config.frame_rate) <= MAX_FRAMES
+
+
+def example(label: str) -> bytes:
+    """The bytes of the fenced block with this label in docs/wire-format.md."""
+    block = re.search(rf"```{label}\n(.*?)```", WIRE_FORMAT.read_text(encoding="utf-8"), re.DOTALL)
+    assert block is not None
+    return bytes.fromhex(block[1])
+
+
+def test_the_worked_example_of_the_document_is_what_the_code_gives() -> None:
+    codes = ((1, 1023), (512, 2), (682, 341))
+    described = Packet(sequence=7, frame_index=300, n_q=3, codes=codes, model_id=0x3FA4, denoised=True)
+    assert described.to_bytes() == example("hex")
+    assert Packet.from_bytes(example("hex")) == described
+    assert described.with_n_q(1).to_bytes() == example("hex-cut")
+
+
+def test_header_is_twelve_bytes_big_endian() -> None:
+    data = packet(frames=2, sequence=0x0102, frame_index=0x03040506, denoised=True).to_bytes()
+    assert HEADER.size == 12
+    assert data[:12] == bytes([1, 1, 0x3F, 0xA4, 1, 2, 3, 4, 5, 6, 8, 2])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 75, 255], ids="{}-frames".format)
+@pytest.mark.parametrize("n_q", [1, 4, 8, 24], ids="n_q-{}".format)
+def test_round_trip_and_size(n_q: int, frames: int) -> None:
+    sent = packet(n_q, frames)
+    data = sent.to_bytes()
+    assert Packet.from_bytes(data) == sent
+    assert sent.payload_bits == n_q * frames * 10
+    assert len(data) == 12 + -(-sent.payload_bits // 8)
+
+
+def test_a_frame_at_6_kbps_takes_10_bytes_of_payload() -> None:
+    assert len(packet(CodecConfig().n_q(6)).to_bytes()) == 12 + 10
+
+
+@pytest.mark.parametrize("denoised", [False, True], ids=["plain", "denoised"])
+def test_silence_has_frames_and_no_payload(denoised: bool) -> None:
+    sent = silence(frames=40, denoised=denoised)
+    data = sent.to_bytes()
+    assert len(data) == 12
+    received = Packet.from_bytes(data)
+    assert received == sent
+    assert received.silence
+    assert (received.frames, received.n_q, received.payload_bits) == (40, 0, 0)
+
+
+def test_cutting_the_tail_keeps_the_first_quantizers() -> None:
+    whole = packet(n_q=12, frames=3, denoised=True)
+    cut = whole.with_n_q(4)
+    assert cut.codes == whole.codes[:4]
+    assert (cut.sequence, cut.frame_index, cut.model_id, cut.denoised) == (7, 300, 0x3FA4, True)
+    assert Packet.from_bytes(cut.to_bytes()) == cut
+
+
+def test_cutting_leaves_silence_as_it_is() -> None:
+    assert silence().with_n_q(4) == silence()
+
+
+@pytest.mark.parametrize("n_q", [0, -1, 9], ids="n_q-{}".format)
+def test_cutting_to_what_is_not_there_is_refused(n_q: int) -> None:
+    with pytest.raises(PacketError, match=f"n_q 8 can't be cut to {n_q}"):
+        packet(n_q=8).with_n_q(n_q)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"sequence": 1 << 16}, "sequence 65536 is outside 0..65535"),
+        ({"sequence": -1}, "sequence -1"),
+        ({"frame_index": 1 << 32}, "frame index 4294967296 is outside"),
+        ({"model_id": 1 << 16}, "model id 65536 is outside"),
+        ({"codes": ((1024,),), "n_q": 1}, "quantizer 0 has a code outside 0..1023"),
+        ({"codes": ((0,), (-1,)), "n_q": 2}, "quantizer 1 has a code outside 0..1023"),
+        ({"codes": ((0, 1), (0,)), "n_q": 2}, "quantizer 1 has codes of 1 frames, not 2"),
+        ({"codes": ((0,),), "n_q": 2}, "n_q 2 but codes of 1 quantizers"),
+        ({"codes": ((),), "n_q": 1}, "frame count 0 is outside 1..255"),
+        ({"codes": (), "n_q": 0}, "frame count 0 is outside 1..255"),
+        ({"codes": ((0,) * 256,), "n_q": 1}, "frame count 256 is outside 1..255"),
+        ({"codes": ((0,),) * 25, "n_q": 25}, "n_q 25 is outside 1..24"),
+        ({"silence_frames": 3}, "silence packet has n_q 8, not 0"),
+        ({"silence_frames": 1, "n_q": 0, "codes": ((0,),)}, "n_q 0 but codes of 1 quantizers"),
+        ({"silence_frames": 256, "n_q": 0, "codes": ()}, "frame count 256 is outside"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_packet_that_the_wire_cannot_carry_is_refused(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        packet(**fields)  # type: ignore[arg-type]
+
+
+GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "packet of 0 bytes is shorter than its header of 12"),
+        (GOOD[:11], "packet of 11 bytes is shorter"),
+        (with_byte(GOOD, 0, 2), "packet version 2, this node speaks 1"),
+        (with_byte(GOOD, 1, 4), "version 1 does not define: redundancy"),
+        (with_byte(GOOD, 1, 13), "version 1 does not define: redundancy, entropy"),
+        (with_byte(GOOD, 1, 0x90), "version 1 does not define: bit 0x10, bit 0x80"),
+        (with_byte(GOOD, 1, 2), "silence packet has n_q 3, not 0"),
+        (with_byte(GOOD, 10, 0), "n_q 0 is outside 1..24"),
+        (with_byte(GOOD, 10, 25), "n_q 25 is outside 1..24"),
+        (with_byte(GOOD, 11, 0), "frame count 0 is outside 1..255"),
+        (with_byte(GOOD, 11, 2), "packet has 16 bytes; n_q 3 with 2 frames takes 20"),
+        (GOOD[:-1], "packet has 15 bytes; n_q 3 with 1 frames takes 16"),
+        (GOOD + b"\0", "packet has 17 bytes; n_q 3 with 1 frames takes 16"),
+        (with_byte(GOOD, 15, GOOD[15] | 1), "padding bits that are not zero"),
+        (with_byte(silence().to_bytes(), 11, 0), "frame count 0 is outside 1..255"),
+        (silence().to_bytes() + b"\0", "packet has 13 bytes; n_q 0 with 4 frames takes 12"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_damage_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        Packet.from_bytes(data)
+
+
+def test_short_model_id_is_the_first_four_digits() -> None:
+    assert short_model_id("3fa4c0ffee123456") == 0x3FA4
+
+
+@pytest.mark.parametrize("model_id", ["", "3fa", "3f_4", "+fa4", "wxyz"])
+def test_short_model_id_wants_digits(model_id: str) -> None:
+    with pytest.raises(PacketError, match="does not begin with four hexadecimal digits"):
+        short_model_id(model_id)

@@ -1,0 +1,111 @@
+"""The parser against everything that hypothesis can think of: it gives a packet or a PacketError, nothing else."""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from codec.packet import MAX_QUANTIZERS, Packet, PacketError
+
+CODE = st.integers(0, 1023)
+
+
+@st.composite
+def coded_packets(draw: st.DrawFn, max_frames: int = 12) -> Packet:
+    n_q = draw(st.integers(1, MAX_QUANTIZERS))
+    frames = draw(st.integers(1, max_frames))
+    row = st.lists(CODE, min_size=frames, max_size=frames).map(tuple)
+    codes = draw(st.lists(row, min_size=n_q, max_size=n_q).map(tuple))
+    return Packet(
+        sequence=draw(st.integers(0, 0xFFFF)),
+        frame_index=draw(st.integers(0, 0xFFFFFFFF)),
+        n_q=n_q,
+        codes=codes,
+        model_id=draw(st.integers(0, 0xFFFF)),
+        denoised=draw(st.booleans()),
+    )
+
+
+silences = st.builds(
+    Packet,
+    sequence=st.integers(0, 0xFFFF),
+    frame_index=st.integers(0, 0xFFFFFFFF),
+    n_q=st.just(0),
+    codes=st.just(()),
+    model_id=st.integers(0, 0xFFFF),
+    denoised=st.booleans(),
+    silence_frames=st.integers(1, 255),
+)
+packets = coded_packets() | silences
+
+
+def parsed(data: bytes) -> Packet | None:
+    """The packet, or None where the parser refused; any other exception fails the test."""
+    try:
+        return Packet.from_bytes(data)
+    except PacketError:
+        return None
+
+
+@given(packets)
+def test_round_trip(sent: Packet) -> None:
+    assert Packet.from_bytes(sent.to_bytes()) == sent
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_give_a_packet_or_a_packet_error(data: bytes) -> None:
+    parsed(data)
+
+
+@given(st.binary(min_size=10, max_size=60), st.integers(0, 3))
+def test_what_parses_is_written_back_byte_for_byte(rest: bytes, flags: int) -> None:
+    data = bytes([1, flags]) + rest
+    packet = parsed(data)
+    if packet is not None:
+        assert packet.to_bytes() == data
+
+
+@given(packets, st.data())
+def test_a_flipped_bit_gives_another_packet_or_a_packet_error(sent: Packet, data: st.DataObject) -> None:
+    whole = sent.to_bytes()
+    position = data.draw(st.integers(0, 8 * len(whole) - 1))
+    flipped = bytearray(whole)
+    flipped[position // 8] ^= 1 << position % 8
+    received = parsed(bytes(flipped))
+    assert received != sent
+    assert received is None or received.to_bytes() == flipped
+
+
+@given(packets, st.data())
+def test_truncation_is_always_noticed(sent: Packet, data: st.DataObject) -> None:
+    whole = sent.to_bytes()
+    assert parsed(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
+
+
+@given(packets, st.binary(min_size=1, max_size=20))
+def test_bytes_too_many_are_always_noticed(sent: Packet, tail: bytes) -> None:
+    assert parsed(sent.to_bytes() + tail) is None
+
+
+@given(coded_packets(), st.data())
+def test_cutting_equals_encoding_with_fewer_quantizers(sent: Packet, data: st.DataObject) -> None:
+    n_q = data.draw(st.integers(1, sent.n_q))
+    fewer = Packet(sent.sequence, sent.frame_index, n_q, sent.codes[:n_q], sent.model_id, sent.denoised)
+    assert sent.with_n_q(n_q) == fewer
+    assert Packet.from_bytes(sent.to_bytes()).with_n_q(n_q).to_bytes() == fewer.to_bytes()
+
+
+@given(coded_packets(), st.data())
+def test_cutting_twice_is_cutting_once(sent: Packet, data: st.DataObject) -> None:
+    first = data.draw(st.integers(1, sent.n_q))
+    second = data.draw(st.integers(1, first))
+    assert sent.with_n_q(first).with_n_q(second) == sent.with_n_q(second)
+
+
+@given(coded_packets(max_frames=4), st.data())
+def test_the_payload_of_a_cut_packet_is_a_prefix(sent: Packet, data: st.DataObject) -> None:
+    """A node may cut bytes without unpacking codes wherever the kept bits end at a byte."""
+    n_q = data.draw(st.integers(1, sent.n_q))
+    assume(n_q * sent.frames * 10 % 8 == 0)
+    cut = sent.with_n_q(n_q).to_bytes()
+    assert sent.to_bytes()[12:].startswith(cut[12:])
