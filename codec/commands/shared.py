@@ -1,0 +1,37 @@
+"""What the commands of the codec have in common."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+ENGINES = ("onnx", "torch")
+
+
+class CommandError(Exception):
+    """A command that can't be carried out as given; the text says why."""
+
+
+def add_engine_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the network (default: onnx)")
+
+
+def refuse_same_file(source: Path, target: Path) -> None:
+    """Raises CommandError where writing `target` would destroy `source`."""
+    if source.exists() and target.exists() and source.samefile(target):
+        raise CommandError(f"{target}: this is the input; choose another name for the output")
+
+
+def summary(target: Path, samples: int, sample_rate: int, rate: str, size: int, compute_seconds: float) -> str:
+    """The line that encode and decode end with."""
+    seconds = samples / sample_rate
+    rtf = compute_seconds / seconds if seconds else 0.0
+    return f"{target}: {seconds:.2f} s, {rate}, {size:,} bytes, RTF {rtf:.3f} (compute seconds per second of audio)"
+
+
+def bitrate_text(bitrates_kbps: set[float]) -> str:
+    """One bitrate, or the lowest and the highest."""
+    if not bitrates_kbps:
+        return "silence"
+    low, high = min(bitrates_kbps), max(bitrates_kbps)
+    return f"{low:g} kbit/s" if low == high else f"{low:g} to {high:g} kbit/s"
