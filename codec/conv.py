@@ -1,6 +1,7 @@
 """Causal convolutions that run on whole clips or frame by frame with the same arithmetic.
 
 A layer holds weights, the caller holds state. `forward(x)` is `step` from silence, so the two cannot drift apart.
+Weights follow the type of the input, so that training can compute in bfloat16 while it keeps float32 weights.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ class CausalConv1d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.stride = stride
+        self.stride, self.dilation = stride, dilation
         self.context = (kernel - 1) * dilation + 1 - stride
-        self.conv = nn.Conv1d(in_channels, out_channels, kernel, stride=stride, dilation=dilation)
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel)
 
     def initial_state(self, batch: int) -> Tensor:
         """-> silence, [B, C, context]."""
@@ -25,8 +26,11 @@ class CausalConv1d(nn.Module):
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, T], state [B, C, context] -> y [B, C', T / stride], next state. T is a multiple of the stride."""
-        x = torch.cat([state, x], dim=-1)
-        return self.conv(x), x[..., x.shape[-1] - self.context :]
+        if self.context:
+            x = torch.cat([state.to(x.dtype), x], dim=-1)
+        weight, bias = self.conv.weight.to(x.dtype), self.conv.bias.to(x.dtype)
+        y = F.conv1d(x, weight, bias, stride=self.stride, dilation=self.dilation)
+        return y, x[..., x.shape[-1] - self.context :]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, T] -> y [B, C', T / stride]."""
@@ -39,7 +43,7 @@ class CausalConvTranspose1d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.conv = nn.ConvTranspose1d(in_channels, out_channels, 2 * stride, stride=stride, bias=False)
+        self.conv = nn.ConvTranspose1d(in_channels, out_channels, 2 * stride, bias=False)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def initial_state(self, batch: int) -> Tensor:
@@ -48,10 +52,10 @@ class CausalConvTranspose1d(nn.Module):
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, T], state [B, C', stride] -> y [B, C', T * stride], next state."""
-        y = self.conv(x)
-        y = y + F.pad(state, (0, y.shape[-1] - self.stride))
+        y = F.conv_transpose1d(x, self.conv.weight.to(x.dtype), stride=self.stride)
+        y = y + F.pad(state.to(x.dtype), (0, y.shape[-1] - self.stride))
         done = x.shape[-1] * self.stride
-        return y[..., :done] + self.bias[:, None], y[..., done:]
+        return y[..., :done] + self.bias.to(x.dtype)[:, None], y[..., done:]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, T] -> y [B, C', T * stride]."""

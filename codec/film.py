@@ -19,7 +19,6 @@ class DenoiseFilm(nn.Module):
 
     def forward(self, x: Tensor, denoise: Tensor) -> Tensor:
         """x [B, C, T], denoise [B, T] from 0 (off) to 1 (on) -> [B, C, T]."""
-        mode = denoise[:, None, :]
-        gamma = self.gamma[0][:, None] + mode * (self.gamma[1] - self.gamma[0])[:, None]
-        beta = self.beta[0][:, None] + mode * (self.beta[1] - self.beta[0])[:, None]
-        return gamma * x + beta
+        mode = denoise.to(x.dtype)[:, None, :]
+        gamma, beta = self.gamma.to(x.dtype)[..., None], self.beta.to(x.dtype)[..., None]
+        return (gamma[0] + mode * (gamma[1] - gamma[0])) * x + (beta[0] + mode * (beta[1] - beta[0]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,7 +24,7 @@ class ResidualUnit(nn.Module):
     def __init__(self, channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
         self.dilated = CausalConv1d(channels, channels // 2, kernel, dilation=dilation)
-        self.pointwise = nn.Conv1d(channels // 2, channels, 1)
+        self.pointwise = CausalConv1d(channels // 2, channels, 1)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, T], state [B, C, context] -> y [B, C, T], next state."""
@@ -32,10 +33,16 @@ class ResidualUnit(nn.Module):
 
 
 class Stack(nn.Module):
-    """What encoder and decoder share: their stateful layers, in running order."""
+    """What encoder and decoder share: their stateful layers, in running order.
+
+    `compute_type` is what the blocks compute in; the convolutions that touch sound or embeddings stay in float32.
+    """
+
+    compute_type = torch.float32
 
     def stateful(self) -> list[CausalConv1d | CausalConvTranspose1d]:
-        return [m for m in self.modules() if isinstance(m, CausalConv1d | CausalConvTranspose1d)]
+        layers = (m for m in self.modules() if isinstance(m, CausalConv1d | CausalConvTranspose1d))
+        return [m for m in layers if isinstance(m, CausalConvTranspose1d) or m.context]
 
     def initial_state(self, batch: int) -> State:
         return tuple(layer.initial_state(batch) for layer in self.stateful())
@@ -89,9 +96,10 @@ class Encoder(Stack):
         states, after = iter(state), list[Tensor]()
         x, first = self.first.step(pcm, next(states))
         after.append(first)
+        x = x.to(self.compute_type)
         for block in self.blocks:
             x = block.step(x, states, after)
-        z, last = self.last.step(F.elu(self.film(x, denoise)), next(states))
+        z, last = self.last.step(F.elu(self.film(x.float(), denoise)), next(states))
         return z, (*after, last)
 
 
@@ -113,7 +121,8 @@ class Decoder(Stack):
         states, after = iter(state), list[Tensor]()
         x, first = self.first.step(z, next(states))
         after.append(first)
+        x = x.to(self.compute_type)
         for block in self.blocks:
             x = block.step(x, states, after)
-        pcm, last = self.last.step(F.elu(x), next(states))
+        pcm, last = self.last.step(F.elu(x.float()), next(states))
         return pcm, (*after, last)

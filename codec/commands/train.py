@@ -1,0 +1,51 @@
+"""`thinline train`: trains a codec on folders of sound."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields, replace
+from pathlib import Path
+
+HELP = "train a codec on folders of speech, noise, music and room impulse responses"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder with speech/, noise/, music/ and rir/")
+    parser.add_argument("--preset", default="base", help="base or large")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint.pt, log.csv, cache/")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out files with WORD in their path")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks' blocks")
+    for name, kind, text in (
+        ("steps", int, "updates in all"),
+        ("batch", int, "examples a step"),
+        ("frames", int, "frames an example"),
+        ("learning-rate", float, "at its peak"),
+        ("final-learning-rate", float, "at the last step"),
+        ("seed", int, "of everything random"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, help=text)
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from codec.config import PRESETS
+    from codec.train.augment import Corpus
+    from codec.train.data import load_clips
+    from codec.train.loop import Recipe, Trainer, TrainingError
+
+    if args.preset not in PRESETS:
+        raise TrainingError(f"preset {args.preset} is not one of {', '.join(PRESETS)}")
+    torch.set_num_threads(args.threads)
+    given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
+    recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
+    kinds = ("speech", "noise", "music", "rir")
+    clips = {kind: load_clips(args.data / kind, args.out / "cache", tuple(args.exclude)) for kind in kinds}
+    trainer = Trainer(recipe, Corpus(**clips), args.out)
+    if args.resume:
+        trainer.resume()
+    trainer.run(args.save_minutes)
+    return 0

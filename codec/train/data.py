@@ -1,0 +1,88 @@
+"""Training sound: folders of audio files, decoded once into one int16 cache, cut at random."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from codec.audiofile import AudioFileError, read_audio
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+Samples = NDArray[np.float32]
+
+
+class DataError(Exception):
+    """A data folder that training can't use."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Decoded clips of one kind, end to end in one memory-mapped array; drawn in proportion to their length."""
+
+    samples: NDArray[np.int16]
+    starts: NDArray[np.int64]  # first sample of each clip, and one past the last
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.starts)
+
+    def clip(self, index: int) -> Samples:
+        """A whole clip, in [-1, 1]."""
+        return self.samples[self.starts[index] : self.starts[index + 1]].astype(np.float32) / 32768
+
+    def cut(self, rng: np.random.Generator, length: int) -> Samples:
+        """`length` samples of a random clip, in [-1, 1]; a shorter clip is followed by silence."""
+        at = int(rng.integers(self.samples.shape[0]))
+        index = int(np.searchsorted(self.starts, at, side="right")) - 1
+        begin, end = int(self.starts[index]), int(self.starts[index + 1])
+        first = int(rng.integers(begin, max(begin + 1, end - length + 1)))
+        cut = self.samples[first : min(first + length, end)].astype(np.float32) / 32768
+        return np.pad(cut, (0, length - len(cut)))
+
+
+def audio_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def load_clips(folder: Path, cache: Path, exclude: tuple[str, ...] = ()) -> Clips:
+    """Decodes every audio file under `folder` to 24 kHz mono int16, once; later calls map the cached array.
+
+    A file whose path contains one of `exclude` is left out. Raises DataError where nothing is left.
+    """
+    files = [path for path in audio_files(folder) if not any(word in str(path) for word in exclude)]
+    if not files:
+        raise DataError(f"no audio files ({', '.join(sorted(SUFFIXES))}) in {folder}")
+    listing = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size}" for path in files)
+    base = cache / f"{folder.name}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}"
+    index = base.with_suffix(".json")
+    if not index.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        index.write_text(json.dumps(_decode(files, base.with_suffix(".pcm"))))
+    starts = np.array(json.loads(index.read_text()), dtype=np.int64)
+    return Clips(np.memmap(base.with_suffix(".pcm"), dtype=np.int16, mode="r"), starts)
+
+
+def _decode(files: list[Path], target: Path) -> list[int]:
+    """Writes the files' samples to `target`; returns where each begins and where the last ends."""
+    starts = [0]
+    with target.open("wb") as out:
+        for path in tqdm(files, desc=f"decoding {target.stem}", unit="file"):
+            try:
+                samples = read_audio(path)
+            except AudioFileError as error:
+                tqdm.write(f"left out: {error}")
+                continue
+            out.write((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+            starts.append(starts[-1] + len(samples))
+    if starts[-1] == 0:
+        raise DataError("none of the audio files could be decoded")
+    return starts

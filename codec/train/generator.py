@@ -1,0 +1,76 @@
+"""The codec as training sees it: weight-normalised, started well, and with an averaged copy of itself."""
+
+from __future__ import annotations
+
+import copy
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+
+from codec.config import CodecConfig
+from codec.conv import CausalConv1d, CausalConvTranspose1d
+from codec.model import SoundStream
+from codec.seanet import ResidualUnit
+
+BRANCH_GAIN = 0.4  # of a residual branch at the start, so that depth does not swell the signal
+
+
+def trainable(config: CodecConfig) -> SoundStream:
+    """A fresh codec with variance-preserving weights under weight normalisation."""
+    model = SoundStream(config)
+    for module in model.modules():
+        if isinstance(module, CausalConv1d):
+            _start(module.conv, module.conv.in_channels * module.conv.kernel_size[0])
+        elif isinstance(module, CausalConvTranspose1d):
+            _start(module.conv, 2 * module.conv.in_channels)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, ResidualUnit):
+                module.pointwise.conv.weight.mul_(BRANCH_GAIN)
+    for module in model.modules():
+        if isinstance(module, CausalConv1d | CausalConvTranspose1d):
+            weight_norm(module.conv)
+    return model
+
+
+def _start(conv: nn.Conv1d | nn.ConvTranspose1d, fan_in: int) -> None:
+    nn.init.normal_(conv.weight, std=1 / sqrt(fan_in))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def folded(model: SoundStream) -> SoundStream:
+    """A copy without weight normalisation: what ships and runs."""
+    plain = copy.deepcopy(model)
+    for module in plain.modules():
+        if is_parametrized(module):
+            remove_parametrizations(module, "weight")
+    plain.encoder.compute_type = plain.decoder.compute_type = torch.float32
+    return plain.eval().requires_grad_(False)
+
+
+class Average:
+    """Exponential moving average of a model's parameters; codebooks average themselves and are taken as they are."""
+
+    def __init__(self, model: SoundStream, decay: float = 0.999) -> None:
+        self.decay, self.steps = decay, 0
+        self.model = copy.deepcopy(model).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: SoundStream) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for mean, value in zip(self.model.parameters(), model.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+        self.model.quantizer.codebooks.copy_(model.quantizer.codebooks)
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        return {"steps": self.steps, **self.model.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
+        weights = dict(state)
+        self.steps = int(weights.pop("steps"))
+        self.model.load_state_dict(weights)

@@ -1,0 +1,94 @@
+"""How codebooks learn: k-means at the start, moving averages after, and new life for entries that nothing uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from codec.rvq import ResidualVectorQuantizer
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """z [B, d, T] as the decoder sees it, gradients passing straight through; the commitment loss; codes [N, Q]."""
+
+    z: Tensor
+    commitment: Tensor
+    codes: Tensor
+
+
+class CodebookTrainer:
+    """Moving-average codebooks (decay 0.99) for all quantizers of one ResidualVectorQuantizer.
+
+    Entries whose average use falls below `revive_below` of an even share are replaced by random vectors of the
+    batch (the paper's rule, made independent of the batch size).
+    """
+
+    def __init__(self, quantizer: ResidualVectorQuantizer, decay: float = 0.99, revive_below: float = 0.05) -> None:
+        self.quantizer, self.decay, self.revive_below = quantizer, decay, revive_below
+        books = quantizer.codebooks
+        self.usage = torch.ones(books.shape[:2], device=books.device)
+        self.sums = books.clone()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"usage": self.usage, "sums": self.sums}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.usage.copy_(state["usage"])
+        self.sums.copy_(state["sums"])
+
+    @torch.no_grad()
+    def start(self, vectors: Tensor, iterations: int = 10) -> None:
+        """Sets every codebook by k-means on vectors [N, d] and what the quantizers before it leave of them."""
+        residual = vectors
+        for index, book in enumerate(self.quantizer.codebooks):
+            book.copy_(residual[torch.randperm(len(residual), device=residual.device)[: len(book)]])
+            for _ in range(iterations):
+                codes = self.quantizer.nearest(residual, index)
+                counts = torch.bincount(codes, minlength=len(book))
+                sums = torch.zeros_like(book).index_add_(0, codes, residual)
+                used = counts > 0
+                book[used] = sums[used] / counts[used, None]
+                idle = int((~used).sum())
+                book[~used] = residual[torch.randint(len(residual), (idle,), device=residual.device)]
+            residual = residual - book[self.quantizer.nearest(residual, index)]
+        self.usage.fill_(1.0)
+        self.sums.copy_(self.quantizer.codebooks)
+
+    def __call__(self, z: Tensor, n_q: Tensor) -> Quantized:
+        """Projected embeddings z [B, d, T], quantizers per example n_q [B]. Every codebook learns from all
+        examples; output and commitment loss see the example's own quantizers only."""
+        batch, size, frames = z.shape
+        flat = z.transpose(1, 2).reshape(-1, size)
+        depth = n_q.repeat_interleave(frames)[:, None]
+        total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), list[Tensor]()
+        residual = flat
+        for index in range(len(self.quantizer.codebooks)):
+            with torch.no_grad():
+                code = self.quantizer.nearest(residual, index)
+                entry = self.quantizer.codebooks[index][code]
+                active = (depth > index).float()
+            commitment = commitment + ((residual - entry).square() * active).mean()
+            total = total + entry * active
+            codes.append(code)
+            self._learn(index, code, residual.detach())
+            residual = residual - entry
+        through = flat + (total - flat).detach()
+        commitment = commitment / n_q.float().mean()
+        return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
+
+    @torch.no_grad()
+    def _learn(self, index: int, code: Tensor, vectors: Tensor) -> None:
+        usage, sums = self.usage[index], self.sums[index]
+        counts = torch.bincount(code, minlength=len(usage)).float()
+        share = len(vectors) / len(usage)  # what every entry would get of an even split
+        usage.mul_(self.decay).add_(counts / share, alpha=1 - self.decay)
+        batch_sums = torch.zeros_like(sums).index_add_(0, code, vectors) / share
+        sums.mul_(self.decay).add_(batch_sums, alpha=1 - self.decay)
+        idle = usage < self.revive_below
+        if (count := int(idle.sum())) > 0:
+            sums[idle] = vectors[torch.randint(len(vectors), (count,), device=vectors.device)]
+            usage[idle] = 1.0
+        self.quantizer.codebooks[index].copy_(sums / usage[:, None])
