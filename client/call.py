@@ -12,11 +12,11 @@ from typing import Any
 from client.caller import Caller, offer_loopback
 from client.clip import Clip, silence
 from client.errors import CallError, PeerConnectionError, RefusedError, ServerGoneError
+from client.figures import Figures
 from client.frame import CODEC, Frame, level_dbfs
 from client.hangup import HangUp
 from client.pacer import Pacer
 from client.recorder import Recorder
-from client.report import Figures
 from client.signalling import Signalling, connect, is_loopback, socket_url
 from server.protocol import (
     VERSION,
@@ -213,10 +213,13 @@ class Call:
         self.outcome = reason
 
     def _other_is_ready(self, now: float) -> bool:
-        """Whether the other can hear us: it is in the room, and audio of its own has come, or ought to have."""
+        """Whether the other can hear us: it is in the room, and its audio has come, or ought to have.
+
+        To be in the room is not enough: its peer connection takes a while, and would miss the clip's first words.
+        """
         if not self._hang_up.others or self._met_at is None:
             return False
-        return self.figures.total("downlink_played") > 0 or now - self._met_at > READY_SECONDS
+        return self.recorder.received > 0 or now - self._met_at > READY_SECONDS
 
     def _heard(self, frame: Frame) -> None:
         self.recorder.push(frame)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 import aioice.ice
-from aiortc import RTCConfiguration, RTCDataChannel, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from client.errors import PeerConnectionError
 from client.frame import Frame, FrameError
@@ -34,14 +34,17 @@ class Caller:
     """The offerer, with the one data channel that carries frames both ways.
 
     `on_frame` is called for each frame that comes. In order: `offer()`, `accept(answer)`, `wait_open()`, `send(frame)`
-    as often as wanted, `close()`.
+    as often as wanted, `close()`. Raises PeerConnectionError for ICE servers that make no sense.
     """
 
     def __init__(self, ice_servers: tuple[IceServer, ...], on_frame: Callable[[Frame], None]) -> None:
         # An empty list matters: None would mean a public STUN server.
         servers = [RTCIceServer(list(server.urls), server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
-        self._channel: RTCDataChannel = self._connection.createDataChannel(LABEL, ordered=False, maxRetransmits=0)
+        try:
+            self._channel = self._connection.createDataChannel(LABEL, ordered=False, maxRetransmits=0)
+        except ValueError as error:
+            raise PeerConnectionError(f"the server names ICE servers that can't be used: {error}") from None
         self._on_frame = on_frame
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
@@ -52,10 +55,10 @@ class Caller:
         self._channel.on("message", self._received)
 
     async def offer(self) -> str:
-        """The offer's SDP, all candidates in it. Raises PeerConnectionError for ICE servers that make no sense."""
+        """The offer's SDP, all candidates in it. Raises PeerConnectionError if none can be gathered."""
         try:
             await self._connection.setLocalDescription(await self._connection.createOffer())
-        except (ValueError, OSError) as error:
+        except OSError as error:
             raise PeerConnectionError(f"no offer could be made: {error}") from None
         return self._connection.localDescription.sdp
 

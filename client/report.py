@@ -1,13 +1,14 @@
-"""What a call was like: figures gathered while it runs, then one report, as text or as JSON."""
+"""What a call was like: one report, as text or as JSON."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from statistics import fmean, median
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from client.call import Call
+from client.figures import percent
 from client.frame import CODEC
-from server.protocol import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,46 +77,46 @@ class Report:
         return "\n".join(f"{label:>9}  {text}" for label, text in lines)
 
 
-@dataclass
-class Figures:
-    """What is measured during a call."""
+def report_of(call: Call, error: str | None, recording: Path | None) -> Report:
+    """The report of a call that is over; `error` is why it broke."""
+    figures, recorder = call.figures, call.recorder
+    playout_ms, round_trip_ms = figures.mean("playout_delay_ms"), figures.round_trip_ms
+    return Report(
+        room=call.plan.room,
+        name=call.plan.name,
+        session=call.joined.session if call.joined else None,
+        others=list(call.names.values()),
+        outcome=call.outcome,
+        error=error,
+        bitrate_kbps=call.bitrate_kbps,
+        denoise=call.plan.denoise,
+        call_seconds=round(call.ended_at - call.joined_at, 3) if call.joined else 0.0,
+        sent_seconds=_seconds(figures.sent_frames),
+        clip_played_seconds=_seconds(call.clip.played),
+        received_seconds=_seconds(recorder.received),
+        sent_frames=figures.sent_frames,
+        skipped_frames=figures.skipped_frames,
+        received_frames=recorder.received,
+        encode_rtf=figures.mean("encode_rtf"),
+        decode_rtf=figures.mean("decode_rtf"),
+        payload_kbps=figures.mean("payload_kbps"),
+        wire_kbps=figures.mean("wire_kbps"),
+        uplink_lost_frames=figures.total("uplink_lost"),
+        uplink_dropped_frames=figures.total("uplink_dropped"),
+        uplink_loss_percent=figures.uplink_loss_percent,
+        downlink_lost_frames=recorder.lost,
+        downlink_loss_percent=percent(recorder.lost, recorder.span),
+        downlink_played_frames=figures.total("downlink_played"),
+        downlink_concealed_frames=figures.total("downlink_concealed"),
+        downlink_noise_frames=figures.total("downlink_noise"),
+        playout_delay_ms=playout_ms,
+        round_trip_ms=round_trip_ms,
+        delay_ms=None if playout_ms is None or round_trip_ms is None else playout_ms + round_trip_ms,
+        recording=str(recording) if recording else None,
+    )
 
-    sent_frames: int = 0
-    skipped_frames: int = 0  # not sent because too much waited already
-    round_trips_ms: list[float] = field(default_factory=list)
-    latest: Stats | None = None
-    _conversation: list[Stats] = field(default_factory=list)
 
-    def add_stats(self, stats: Stats, in_conversation: bool) -> None:
-        """The server's figures of one second; those of seconds alone stay out of the means."""
-        self.latest = stats
-        if in_conversation:
-            self._conversation.append(stats)
-
-    def mean(self, name: str) -> float | None:
-        """The mean of one field of Stats over the conversation."""
-        return fmean(getattr(stats, name) for stats in self._conversation) if self._conversation else None
-
-    def total(self, name: str) -> int:
-        """A counter of Stats as it stood last."""
-        return int(getattr(self.latest, name)) if self.latest else 0
-
-    @property
-    def round_trip_ms(self) -> float | None:
-        return median(self.round_trips_ms) if self.round_trips_ms else None
-
-    @property
-    def uplink_loss_percent(self) -> float:
-        """Frames of this voice that were never encoded: not sent, lost on the way, or too late."""
-        lost = self.total("uplink_lost")
-        return percent(lost + self.total("uplink_dropped"), self.total("uplink_frames") + lost)
-
-
-def percent(part: float, whole: float) -> float:
-    return 100 * part / whole if whole else 0.0
-
-
-def seconds(frames: int) -> float:
+def _seconds(frames: int) -> float:
     return frames / CODEC.frame_rate
 
 
