@@ -1,0 +1,275 @@
+// thinline's page: what the user does becomes a session, what the session says becomes the page.
+//
+// Address parameters: room, name, autojoin=1 (join at once), raw=1 (no echo cancellation, noise suppression or gain
+// control by the browser: for measuring).
+
+import { AudioPath, listMicrophones, processing } from "./audio.js";
+import { Problem, missingSupport } from "./errors.js";
+import { kbps, sinceFrame, suggestRoom } from "./format.js";
+import { Session } from "./session.js";
+import { Page } from "./ui.js";
+
+const BITRATE_PAUSE_MS = 120; // a slider in motion asks the server once it rests this long
+const parameters = new URLSearchParams(location.search);
+const page = new Page();
+const { el } = page;
+
+const state = {
+  raw: parameters.get("raw") === "1",
+  attempt: 0, // counts joins and leaves, so that a slow join notices that it is no longer wanted
+  session: null,
+  audio: null,
+  trial: null, // the audio of "Try it"
+  peer: null,
+  muted: false,
+  denoise: false,
+  bitrateTimer: null,
+};
+
+function start() {
+  el.name.value = parameters.get("name") ?? localStorage.getItem("thinline-name") ?? "";
+  el.room.value = parameters.get("room") || suggestRoom();
+  page.bitrate(Number(el.bitrate.value));
+  page.lobby();
+  showLink();
+  listen();
+  const lacking = missingSupport();
+  if (lacking) {
+    page.problem(lacking);
+    el.join.disabled = el["try-microphone"].disabled = true;
+    return;
+  }
+  navigator.mediaDevices.addEventListener("devicechange", showMicrophones);
+  showMicrophones();
+  if (parameters.get("autojoin") === "1") join();
+}
+
+function listen() {
+  el["join-form"].addEventListener("submit", (event) => {
+    event.preventDefault();
+    join();
+  });
+  el.room.addEventListener("input", showLink);
+  el.leave.addEventListener("click", leave);
+  el.mute.addEventListener("click", () => mute(!state.muted));
+  el.denoise.addEventListener("click", () => denoise(!state.denoise));
+  el.bitrate.addEventListener("input", slideBitrate);
+  el.microphone.addEventListener("change", changeMicrophone);
+  el["try-microphone"].addEventListener("click", () => (state.trial ? endTrial() : tryMicrophone()));
+  el.copy.addEventListener("click", copyLink);
+  el.link.addEventListener("focus", () => el.link.select());
+  window.addEventListener("pagehide", () => state.session?.leave());
+}
+
+async function join() {
+  const [name, room] = [el.name.value.trim(), el.room.value.trim()];
+  if (state.session || document.body.dataset.phase !== "lobby") return;
+  if (!name || !room) {
+    el["join-form"].reportValidity();
+    return;
+  }
+  const attempt = (state.attempt += 1);
+  endTrial();
+  page.clearProblem();
+  page.phase = "joining";
+  localStorage.setItem("thinline-name", name);
+  try {
+    const audio = await openAudio();
+    if (attempt !== state.attempt) {
+      audio.close();
+      return;
+    }
+    state.audio = audio;
+  } catch (problem) {
+    if (attempt === state.attempt) over(problem);
+    return;
+  }
+  state.audio.muted = state.muted;
+  state.audio.onLost = microphoneLost;
+  state.audio.onSuspended = askForSound;
+  state.session = new Session(state.audio, (type, detail) => on[type](detail));
+  state.session.join({ room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise });
+  showMicrophones();
+}
+
+function openAudio() {
+  return AudioPath.open({ deviceId: el.microphone.value, treatment: processing(state) });
+}
+
+function leave() {
+  end("You left the call, and the microphone is off.");
+  el.join.focus();
+}
+
+/** The session ended by a fault. */
+function over(problem) {
+  end("");
+  page.problem(problem, { onRetry: join });
+  el["problem-retry"].focus();
+}
+
+function end(status) {
+  state.attempt += 1;
+  clearTimeout(state.bitrateTimer);
+  state.session?.leave();
+  state.session = state.audio = state.peer = null;
+  page.phase = "lobby";
+  page.lobby(status);
+  page.say("bitrate", "");
+  page.say("denoise", "");
+  page.clearProblem();
+}
+
+/** What the session says, by type. */
+const on = {
+  joined({ room, codec }) {
+    page.phase = "call";
+    page.clearNumbers();
+    page.bitrates(room.bitrates_kbps);
+    page.bitrate(room.bitrate_kbps);
+    page.room(room.name);
+    history.replaceState(null, "", addressOf(room.name));
+    page.link(linkTo(room.name));
+    showMe();
+    alone(`Send them the link below, or say the room: ${room.name}.`);
+    page.say("bitrate", `This call runs at ${kbps(room.bitrate_kbps)} kbit/s, codec ${codec.preset}.`);
+    if (!state.audio.running) setTimeout(() => state.audio && !state.audio.running && askForSound(), 700);
+  },
+
+  peer({ participant, reason, there }) {
+    const before = state.peer?.name ?? "The other person";
+    state.peer = participant;
+    page.peer(participant);
+    if (participant) page.headline(`${participant.name} is on the line.`, there ? "You can talk." : `${participant.name} joined the call.`);
+    else alone(reason === "left" ? `${before} left the call.` : `${before} vanished: the connection broke off.`);
+  },
+
+  bitrate({ kbps: value, frame, mine }) {
+    if (state.bitrateTimer === null) page.bitrate(value);
+    const who = mine ? "Your line" : `${state.peer?.name ?? "The other side"} set the line, which`;
+    page.say("bitrate", `${who} carries ${kbps(value)} kbit/s${sinceFrame(frame)}.`);
+  },
+
+  denoise({ on: active, frame, mine }) {
+    if (mine) {
+      page.say("denoise", `Noise is ${active ? "taken out of" : "left in"} your voice${sinceFrame(frame)}.`);
+      return;
+    }
+    if (state.peer) state.peer = { ...state.peer, denoise: active };
+    page.peer(state.peer);
+  },
+
+  level: (levels) => page.levels(levels),
+  numbers: (numbers) => page.numbers(numbers),
+  refused: ({ code, text }) => page.problem(new Problem(code, "The server refused that", text)),
+  problem: over,
+};
+
+function alone(status) {
+  page.headline("Waiting for the other\u00a0end.", status);
+}
+
+function showMe() {
+  page.me(el.name.value.trim(), state);
+}
+
+function mute(muted) {
+  state.muted = muted;
+  if (state.audio) state.audio.muted = muted;
+  showMe();
+}
+
+async function denoise(active) {
+  state.denoise = active;
+  showMe();
+  state.session.setDenoise(active);
+  await state.audio.treat(processing(state)).catch((problem) => page.problem(problem));
+}
+
+function slideBitrate() {
+  page.bitrate(Number(el.bitrate.value));
+  if (!state.session) return;
+  clearTimeout(state.bitrateTimer);
+  state.bitrateTimer = setTimeout(() => {
+    state.bitrateTimer = null;
+    state.session?.setBitrate(Number(el.bitrate.value));
+  }, BITRATE_PAUSE_MS);
+}
+
+async function tryMicrophone() {
+  page.clearProblem();
+  const attempt = (state.attempt += 1);
+  try {
+    const audio = await openAudio();
+    if (attempt !== state.attempt) {
+      audio.close();
+      return;
+    }
+    state.trial = audio;
+    audio.onFrame = ({ level }) => page.levels({ me: level });
+    audio.onLost = () => endTrial();
+    page.trying(true);
+    showMicrophones();
+  } catch (problem) {
+    page.problem(problem, { onRetry: tryMicrophone });
+  }
+}
+
+function endTrial() {
+  if (!state.trial) return;
+  state.trial.close();
+  state.trial = null;
+  page.trying(false);
+}
+
+async function changeMicrophone() {
+  const audio = state.audio ?? state.trial;
+  await audio?.useMicrophone(el.microphone.value).catch((problem) => page.problem(problem));
+}
+
+function microphoneLost() {
+  const problem = new Problem("microphone-lost", "The microphone is gone",
+    "It was unplugged or taken away. You still hear the other side, but they no longer hear you.",
+    "Plug it in again or choose another one below.");
+  page.problem(problem, { onRetry: () => state.audio?.useMicrophone("").catch((again) => page.problem(again)), action: "Use the default microphone" });
+  showMicrophones();
+}
+
+function askForSound() {
+  const problem = new Problem("suspended", "The browser holds the sound back",
+    "It waits for you to touch the page before anything is played or recorded.");
+  page.problem(problem, { onRetry: () => state.audio?.resume(), action: "Let the sound through" });
+}
+
+async function showMicrophones() {
+  const chosen = el.microphone.value;
+  page.microphones(await listMicrophones(), chosen);
+}
+
+function addressOf(room) {
+  const kept = new URLSearchParams(parameters);
+  kept.set("room", room);
+  kept.delete("autojoin");
+  return `/?${kept}`;
+}
+
+function linkTo(room) {
+  return `${location.origin}/?${new URLSearchParams({ room })}`;
+}
+
+function showLink() {
+  page.link(linkTo(el.room.value.trim()));
+}
+
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(el.link.value);
+    page.say("copy", "Copied.");
+  } catch {
+    el.link.select();
+    page.say("copy", "Press Ctrl+C to copy it.");
+  }
+  setTimeout(() => page.say("copy", ""), 3000);
+}
+
+start();

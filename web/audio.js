@@ -1,0 +1,154 @@
+// Microphone, loudspeaker and the two worklets between them and the call.
+
+import { HEADER_BYTES } from "./call.js";
+import { Problem, microphoneProblem } from "./errors.js";
+
+export const SAMPLE_RATE = 24000;
+export const FRAME_SAMPLES = 320;
+
+/** What the browser shall do to the microphone's sound. Two noise suppressors in a row muddle a voice, so it is ours or
+ * the browser's. `raw` is for tests and for those who measure: then nothing is touched. */
+export function processing({ denoise, raw }) {
+  return { echoCancellation: !raw, noiseSuppression: !raw && !denoise, autoGainControl: !raw };
+}
+
+/** Opened by `AudioPath.open`; `close` releases the microphone. Assign onFrame({frame, level}), onReport(report),
+ * onLost() (the microphone is gone) and onSuspended() (the browser holds the sound back) to hear from it. */
+export class AudioPath {
+  onFrame = () => {};
+  onReport = () => {};
+  onLost = () => {};
+  onSuspended = () => {};
+  #context;
+  #capture;
+  #playback;
+  #stream = null;
+  #source = null;
+  #wanted;
+
+  /** Opens the microphone (all rates by the browser) and starts the worklets. Throws a Problem. */
+  static async open({ deviceId, treatment }) {
+    const context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: "interactive" });
+    const path = new AudioPath(context, { deviceId, treatment });
+    try {
+      await path.#start();
+    } catch (error) {
+      path.close();
+      throw error;
+    }
+    return path;
+  }
+
+  constructor(context, wanted) {
+    this.#context = context;
+    this.#wanted = wanted;
+  }
+
+  get deviceId() {
+    return this.#stream?.getAudioTracks()[0].getSettings().deviceId ?? "";
+  }
+
+  get running() {
+    return this.#context.state === "running";
+  }
+
+  /** Browsers may hold the sound back until the user touches the page. */
+  async resume() {
+    await this.#context.resume();
+  }
+
+  set muted(on) {
+    this.#capture.port.postMessage({ muted: on });
+  }
+
+  play(buffer) {
+    this.#playback.port.postMessage(buffer, [buffer]);
+  }
+
+  async useMicrophone(deviceId) {
+    this.#wanted = { ...this.#wanted, deviceId };
+    await this.#connectMicrophone();
+  }
+
+  /** Changes what the browser does to the sound; opens the microphone anew where it cannot be changed in place. */
+  async treat(treatment) {
+    this.#wanted = { ...this.#wanted, treatment };
+    const track = this.#stream.getAudioTracks()[0];
+    await track.applyConstraints(treatment).catch(() => {});
+    const settings = track.getSettings();
+    const missed = Object.keys(treatment).filter((name) => name in settings && settings[name] !== treatment[name]);
+    if (missed.length > 0) await this.#connectMicrophone();
+  }
+
+  close() {
+    this.#source?.disconnect();
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    if (this.#context.state !== "closed") this.#context.close();
+  }
+
+  async #start() {
+    await this.#loadWorklets();
+    this.#buildNodes();
+    await this.#connectMicrophone();
+    this.#context.onstatechange = () => {
+      if (["suspended", "interrupted"].includes(this.#context.state)) this.onSuspended();
+    };
+    this.#context.resume().catch(() => {}); // may stay pending until the user touches the page: see `running`
+  }
+
+  async #loadWorklets() {
+    const load = (name) => this.#context.audioWorklet.addModule(new URL(`worklets/${name}.js`, import.meta.url));
+    await Promise.all([load("capture"), load("playback")]).catch(() => {
+      throw new Problem("worklet", "The page could not be loaded whole", "A part of it that handles sound is missing.",
+        "Reload the page.");
+    });
+  }
+
+  #buildNodes() {
+    const processorOptions = { frameSamples: FRAME_SAMPLES, headerBytes: HEADER_BYTES };
+    const mono = { channelCount: 1, channelCountMode: "explicit", outputChannelCount: [1] };
+    this.#capture = new AudioWorkletNode(this.#context, "thinline-capture", { ...mono, processorOptions });
+    this.#playback = new AudioWorkletNode(this.#context, "thinline-playback", { ...mono, numberOfInputs: 0, processorOptions });
+    this.#capture.port.onmessage = ({ data }) => this.onFrame(data);
+    this.#playback.port.onmessage = ({ data }) => this.onReport(data);
+    this.#capture.connect(this.#context.destination); // it gives out silence, but an unconnected node may not be run
+    this.#playback.connect(this.#context.destination);
+  }
+
+  async #openMicrophone() {
+    const { deviceId, treatment } = this.#wanted;
+    const audio = { ...treatment, channelCount: 1, deviceId: deviceId ? { exact: deviceId } : undefined };
+    return navigator.mediaDevices.getUserMedia({ audio }).catch((error) => {
+      throw microphoneProblem(error);
+    });
+  }
+
+  async #connectMicrophone() {
+    const stream = await this.#openMicrophone();
+    if (this.#context.state === "closed") stream.getTracks().forEach((track) => track.stop());
+    else this.#attach(stream);
+  }
+
+  #attach(stream) {
+    const before = { source: this.#source, stream: this.#stream };
+    try {
+      this.#source = this.#context.createMediaStreamSource(stream);
+    } catch {
+      stream.getTracks().forEach((track) => track.stop());
+      throw new Problem("resampling", "This browser cannot convert the microphone's sound",
+        `It refuses to bring the microphone to ${SAMPLE_RATE / 1000} kHz.`,
+        "Set the microphone to that rate in the system's settings, or use a Chromium browser.");
+    }
+    this.#source.connect(this.#capture);
+    this.#stream = stream;
+    stream.getAudioTracks()[0].onended = () => this.onLost();
+    before.source?.disconnect();
+    before.stream?.getTracks().forEach((track) => track.stop());
+  }
+}
+
+/** The microphones there are: [{deviceId, label}]. Labels are empty until the microphone was allowed once. */
+export async function listMicrophones() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId !== "default" && deviceId !== "communications");
+}

@@ -1,0 +1,97 @@
+// The peer connection to the server and its data channel `pcm`, which carries the frames both ways.
+
+import { connectionFailed } from "./errors.js";
+
+export const HEADER_BYTES = 8;
+const BACKLOG_BYTES = 2000; // more than this waiting to be sent: skip the frame, for delay must not grow
+
+/** One peer connection. `send(type, fields)` reaches the server; `onFrame(buffer)` gets each frame that comes. */
+export class Call {
+  #connection;
+  #channel;
+  #frameBytes;
+  #sequence = 0;
+  #offered = false;
+  #early = []; // candidates that were found before the offer was sent
+  counts = { sent: 0, skipped: 0, received: 0, malformed: 0 };
+
+  constructor({ iceServers, frameSamples, send, onFrame, onProblem }) {
+    this.#frameBytes = HEADER_BYTES + 2 * frameSamples;
+    this.send = send;
+    this.onFrame = onFrame;
+    this.#connection = new RTCPeerConnection({ iceServers });
+    this.#connection.onicecandidate = ({ candidate }) => this.#tell(candidate);
+    this.#connection.onconnectionstatechange = () => {
+      if (this.#connection.connectionState === "failed") onProblem(connectionFailed());
+    };
+    this.#channel = this.#connection.createDataChannel("pcm", { ordered: false, maxRetransmits: 0 });
+    this.#channel.binaryType = "arraybuffer";
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+  }
+
+  async offer() {
+    await this.#connection.setLocalDescription(await this.#connection.createOffer());
+    this.send("offer", { sdp: this.#connection.localDescription.sdp });
+    this.#offered = true;
+    this.#early.forEach((candidate) => this.#tell(candidate));
+  }
+
+  async answer(sdp) {
+    await this.#connection.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  async candidate({ candidate, sdp_mid: sdpMid, sdp_mline_index: sdpMLineIndex }) {
+    await this.#connection.addIceCandidate({ candidate, sdpMid, sdpMLineIndex });
+  }
+
+  /** Sends one frame, a buffer with room for the header; skips it if the line is clogged. */
+  sendFrame(buffer) {
+    if (this.#channel.readyState !== "open") return;
+    const sequence = this.#sequence;
+    this.#sequence = (sequence + 1) >>> 0;
+    if (this.#channel.bufferedAmount > BACKLOG_BYTES) {
+      this.counts.skipped += 1;
+      return;
+    }
+    new DataView(buffer).setUint32(0, sequence, true);
+    this.#channel.send(buffer);
+    this.counts.sent += 1;
+  }
+
+  /** Round trip of the media path in ms, or null while there is none. */
+  async roundTripMs() {
+    for (const report of (await this.#connection.getStats()).values()) {
+      if (report.type === "candidate-pair" && report.nominated && report.currentRoundTripTime !== undefined) {
+        return 1000 * report.currentRoundTripTime;
+      }
+    }
+    return null;
+  }
+
+  close() {
+    this.#channel.close();
+    this.#connection.onconnectionstatechange = null;
+    this.#connection.close();
+  }
+
+  #receive(data) {
+    if (!(data instanceof ArrayBuffer) || data.byteLength !== this.#frameBytes) {
+      this.counts.malformed += 1;
+      return;
+    }
+    this.counts.received += 1;
+    this.onFrame(data);
+  }
+
+  #tell(candidate) {
+    if (!this.#offered) {
+      this.#early.push(candidate);
+      return;
+    }
+    this.send("candidate", {
+      candidate: candidate?.candidate ?? "",
+      sdp_mid: candidate?.sdpMid ?? null,
+      sdp_mline_index: candidate?.sdpMLineIndex ?? null,
+    });
+  }
+}

@@ -1,0 +1,96 @@
+// The WebSocket to the server, as docs/signalling.md describes it.
+
+import { serverGone, serverProblem, serverUnreachable } from "./errors.js";
+
+export const VERSION = 1;
+const SILENCE_MS = 8000; // the server speaks every second; this long without a word means that it is gone
+const PING_MS = 2000;
+const FATAL = new Set(["version", "room-full", "node-full", "media", "internal"]); // the server closes after these
+
+/** One connection. `onMessage(message)` gets every message; `onEnd(problem)` is called once, when it has broken. */
+export class Signalling {
+  #socket;
+  #heardAt = performance.now();
+  #pings = new Map(); // id -> when it was sent
+  #pingId = 0;
+  #timer = null;
+  #joined = false;
+  #ended = false;
+
+  constructor(url, { onMessage, onEnd, onRoundTrip }) {
+    this.onMessage = onMessage;
+    this.onEnd = onEnd;
+    this.onRoundTrip = onRoundTrip;
+    this.#socket = new WebSocket(url);
+    this.opened = new Promise((resolve, reject) => {
+      this.#socket.onopen = resolve;
+      this.#socket.onerror = () => reject(serverUnreachable());
+    });
+    this.opened.catch(() => {}); // join() waits for it; until then a failure is nobody's
+    this.#socket.onmessage = (event) => this.#receive(event.data);
+    this.#socket.onclose = () => this.#end(this.#joined ? serverGone() : serverUnreachable());
+  }
+
+  /** Sends `join`. The answer comes as a `joined` message. */
+  async join(fields) {
+    await this.opened;
+    this.send("join", { version: VERSION, ...fields });
+    this.#timer = setInterval(() => this.#tick(), PING_MS);
+  }
+
+  send(type, fields = {}) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, ...fields }));
+  }
+
+  /** Says goodbye and closes; onEnd stays silent. */
+  close() {
+    this.send("bye");
+    this.#stop();
+    this.#socket.close();
+  }
+
+  #receive(text) {
+    this.#heardAt = performance.now();
+    const message = JSON.parse(text);
+    if (message.type === "pong") this.#pong(message.id);
+    else if (message.type === "error" && FATAL.has(message.code)) this.#end(serverProblem(message.code, message.text));
+    else if (message.type === "error" && !this.#joined) this.#end(serverProblem(message.code, message.text));
+    else if (message.type === "bye") this.#end(serverProblem(message.reason, "The server ended the call."));
+    else {
+      this.#joined ||= message.type === "joined";
+      if (!this.#ended) this.onMessage(message);
+    }
+  }
+
+  #tick() {
+    if (performance.now() - this.#heardAt > SILENCE_MS) {
+      this.#end(serverGone());
+      this.#socket.close();
+      return;
+    }
+    this.#pingId += 1;
+    this.#pings.set(this.#pingId, performance.now());
+    this.send("ping", { id: this.#pingId });
+  }
+
+  #pong(id) {
+    if (this.#pings.has(id)) this.onRoundTrip(performance.now() - this.#pings.get(id));
+    this.#pings.delete(id);
+  }
+
+  #end(problem) {
+    if (this.#ended) return;
+    this.#stop();
+    this.onEnd(problem);
+  }
+
+  #stop() {
+    this.#ended = true;
+    clearInterval(this.#timer);
+  }
+}
+
+/** The address of the signalling socket of the server that served this page. */
+export function signallingUrl(location = window.location) {
+  return new URL("/ws", location.href.replace(/^http/, "ws")).href;
+}

@@ -1,0 +1,50 @@
+// The loudspeaker side: parses what the data channel brought, plays it through the playout buffer, and reports.
+
+import { Playout } from "./playout.js";
+
+const REPORT_SAMPLES = 960; // 40 ms: often enough for a level meter
+
+class Playback extends AudioWorkletProcessor {
+  constructor({ processorOptions }) {
+    super();
+    this.headerBytes = processorOptions.headerBytes;
+    this.frameSamples = processorOptions.frameSamples;
+    this.playout = new Playout(processorOptions);
+    this.energy = 0;
+    this.sinceReport = 0;
+    this.sinceDelay = 0;
+    this.delayMs = null;
+    this.port.onmessage = ({ data }) => this.receive(new DataView(data));
+  }
+
+  receive(view) {
+    const samples = new Float32Array(this.frameSamples);
+    for (let i = 0; i < samples.length; i += 1) samples[i] = view.getInt16(this.headerBytes + 2 * i, true) / 32768;
+    this.playout.push(view.getUint32(0, true), samples, currentFrame);
+  }
+
+  process(inputs, outputs) {
+    const [first, ...others] = outputs[0];
+    this.playout.pull(first, currentFrame);
+    for (const channel of others) channel.set(first);
+    for (const sample of first) this.energy += sample * sample;
+    this.sinceReport += first.length;
+    if (this.sinceReport >= REPORT_SAMPLES) this.report();
+    return true;
+  }
+
+  report() {
+    this.sinceDelay += this.sinceReport;
+    if (this.sinceDelay >= sampleRate) {
+      const delay = this.playout.takeDelay();
+      this.delayMs = delay === null ? null : (1000 * delay) / sampleRate;
+      this.sinceDelay = 0;
+    }
+    const level = Math.sqrt(this.energy / this.sinceReport);
+    this.port.postMessage({ level, delayMs: this.delayMs, reserve: this.playout.reserve, ...this.playout.counts });
+    this.sinceReport = 0;
+    this.energy = 0;
+  }
+}
+
+registerProcessor("thinline-playback", Playback);

@@ -1,0 +1,203 @@
+// The playout buffer: frames in, in any order; sound out, in order and on time.
+//
+// A plain object without clock or port, so that a test can drive it. Its delay is steered by the *reserve*: the fewest
+// frames that may wait at the moment when the next one is due. An underrun or a late frame raises the reserve, a long
+// quiet time lowers it again; the delay follows by playing slightly faster or slower, where nobody hears it. A frame
+// that is missing is replaced by the fading mirror image of what was last heard.
+
+import { crossfade, shrink, stretch } from "./splice.js";
+
+const RESERVE_MIN = 2;
+const RESERVE_MAX = 14;
+const OVERFULL = 12; // frames above the reserve from which sound is skipped instead of played faster
+const WINDOW_FRAMES = 75; // how long the waiting frames are watched before the delay is changed
+const CALM_FRAMES = 750; // how long nothing must go wrong before the reserve shrinks
+const RESTART_FRAMES = 375; // a jump of the sequence beyond this is a new stream
+const JOIN_SAMPLES = 64;
+const PAUSE_SAMPLES = 64; // the grain in which silence is played, and so in which it can end
+
+export class Playout {
+  #frames = new Map(); // unwrapped sequence -> { samples, arrived }
+  #next = null; // sequence of the frame that is due next
+  #newest = null;
+  #waiting = true;
+  #chunk = new Float32Array(0); // what is being played, from #at
+  #at = 0;
+  #heard; // the last two frames that were really heard, the source of concealment
+  #concealed; // samples of concealment played since
+  #fewest = Infinity; // frames waiting, minimum of this window
+  #window = 0;
+  #calm = 0;
+  #debt = 0; // samples to take out (above 0) or to put in (below)
+  #delays = { sum: 0, count: 0 };
+
+  constructor({ frameSamples }) {
+    this.frameSamples = frameSamples;
+    this.reserve = RESERVE_MIN;
+    this.counts = { played: 0, missing: 0, late: 0, underruns: 0, skipped: 0 };
+    this.#heard = new Float32Array(2 * frameSamples);
+    this.#concealed = this.#heard.length;
+  }
+
+  /** Takes one frame (Float32Array) that came at `now`, in samples of the loudspeaker's clock. */
+  push(sequence, samples, now) {
+    const index = this.#unwrap(sequence);
+    if (this.#next !== null && index < this.#next) {
+      this.counts.late += 1;
+      this.#raiseReserve();
+      return;
+    }
+    if (this.#frames.has(index)) return;
+    this.#frames.set(index, { samples, arrived: now });
+    this.#newest = this.#newest === null ? index : Math.max(this.#newest, index);
+    this.#next ??= index;
+  }
+
+  /** Fills `out` (Float32Array) with the sound that is due at `now`. */
+  pull(out, now) {
+    let filled = 0;
+    while (filled < out.length) {
+      if (this.#at === this.#chunk.length) {
+        this.#chunk = this.#nextChunk(now + filled);
+        this.#at = 0;
+      }
+      const count = Math.min(out.length - filled, this.#chunk.length - this.#at);
+      out.set(this.#chunk.subarray(this.#at, this.#at + count), filled);
+      this.#at += count;
+      filled += count;
+    }
+  }
+
+  /** Mean wait of the frames played since the last call, in samples; null if none was played. */
+  takeDelay() {
+    const { sum, count } = this.#delays;
+    this.#delays = { sum: 0, count: 0 };
+    return count ? sum / count : null;
+  }
+
+  get waitingFrames() {
+    return this.#newest === null ? 0 : Math.max(0, this.#newest - this.#next + 1);
+  }
+
+  #unwrap(sequence) {
+    if (this.#newest === null) return sequence;
+    const step = (sequence - this.#newest) | 0; // the shorter way round the 32-bit circle
+    if (Math.abs(step) <= RESTART_FRAMES) return this.#newest + step;
+    this.#frames.clear();
+    this.#next = null;
+    this.#newest = null;
+    this.#waiting = true;
+    return sequence;
+  }
+
+  #nextChunk(now) {
+    if (this.#waiting) {
+      if (this.waitingFrames <= this.reserve) return this.#conceal(PAUSE_SAMPLES);
+      this.#waiting = false;
+      this.#settle();
+    }
+    if (this.waitingFrames > this.reserve + OVERFULL) this.#skip();
+    this.#watch();
+    if (this.#frames.has(this.#next)) return this.#join(this.#adapt(this.#take(now), now));
+    if (this.waitingFrames > 0) {
+      this.#next += 1;
+      this.counts.missing += 1;
+      return this.#conceal(this.frameSamples);
+    }
+    this.counts.underruns += 1;
+    this.#raiseReserve();
+    this.#waiting = true;
+    return this.#conceal(PAUSE_SAMPLES);
+  }
+
+  #take(now) {
+    const { samples, arrived } = this.#frames.get(this.#next);
+    this.#frames.delete(this.#next);
+    this.#next += 1;
+    this.counts.played += 1;
+    this.#delays.sum += now - arrived;
+    this.#delays.count += 1;
+    return samples;
+  }
+
+  /** Pays a part of the debt with this frame, if nobody will hear it. */
+  #adapt(samples, now) {
+    if (this.#debt > 0 && this.#frames.has(this.#next)) {
+      const both = new Float32Array(2 * this.frameSamples);
+      both.set(samples);
+      both.set(this.#frames.get(this.#next).samples, this.frameSamples);
+      const shorter = shrink(both);
+      if (shorter === null) return samples;
+      this.#take(now);
+      return this.#paid(shorter, both.length - shorter.length);
+    }
+    const longer = this.#debt < 0 ? stretch(samples) : null;
+    return longer === null ? samples : this.#paid(longer, samples.length - longer.length);
+  }
+
+  #paid(chunk, samples) {
+    const before = Math.sign(this.#debt);
+    this.#debt -= samples;
+    if (Math.sign(this.#debt) !== before) this.#settle();
+    return chunk;
+  }
+
+  /** Fades from concealment, if any was played, into real sound, and remembers it. */
+  #join(chunk) {
+    if (this.#concealed > 0) {
+      const joined = Float32Array.from(chunk);
+      crossfade(joined, 0, this.#conceal(JOIN_SAMPLES), 0, chunk, 0, JOIN_SAMPLES);
+      chunk = joined;
+    }
+    this.#concealed = 0;
+    const kept = Math.min(chunk.length, this.#heard.length);
+    this.#heard.copyWithin(0, kept);
+    this.#heard.set(chunk.subarray(chunk.length - kept), this.#heard.length - kept);
+    return chunk;
+  }
+
+  #conceal(samples) {
+    const out = new Float32Array(samples);
+    const last = this.#heard.length - 1;
+    for (let i = 0; i < samples && this.#concealed < last; i += 1) {
+      this.#concealed += 1;
+      out[i] = this.#heard[last - this.#concealed] * (1 - this.#concealed / last);
+    }
+    return out;
+  }
+
+  #skip() {
+    const next = this.#newest - this.reserve;
+    this.counts.skipped += next - this.#next;
+    for (const index of this.#frames.keys()) if (index < next) this.#frames.delete(index);
+    this.#next = next;
+    this.#conceal(1); // marks the cut, so that it is crossfaded
+    this.#settle();
+  }
+
+  #watch() {
+    this.#fewest = Math.min(this.#fewest, this.waitingFrames);
+    this.#window += 1;
+    this.#calm += 1;
+    if (this.#calm >= CALM_FRAMES && this.reserve > RESERVE_MIN) {
+      this.reserve -= 1;
+      this.#calm = 0;
+    }
+    if (this.#window < WINDOW_FRAMES || this.#debt !== 0) return;
+    const excess = this.#fewest - this.reserve;
+    this.#settle();
+    this.#debt = excess * this.frameSamples;
+  }
+
+  #settle() {
+    this.#debt = 0;
+    this.#fewest = Infinity;
+    this.#window = 0;
+  }
+
+  #raiseReserve() {
+    if (this.#calm < WINDOW_FRAMES && this.reserve > RESERVE_MIN) return; // one mishap, one step
+    this.reserve = Math.min(RESERVE_MAX, this.reserve + 1);
+    this.#calm = 0;
+  }
+}
