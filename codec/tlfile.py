@@ -48,6 +48,10 @@ class TlFile:
         """Samples that the packets give, without the padding of the last frame."""
         return min(self.samples, self.frames * _HOP)
 
+    def to_bytes(self) -> bytes:
+        """The whole file; of a salvaged one what is left of it."""
+        return b"".join([_header(self), *(_record(packet) for packet in self.packets)])
+
 
 def write_tl(path: Path, file: TlFile) -> int:
     """Writes a whole file, or none; returns its size in bytes.
@@ -56,7 +60,7 @@ def write_tl(path: Path, file: TlFile) -> int:
     """
     if file.samples > MAX_SAMPLES:
         raise TlFileError(f"{path}: {file.samples} samples are more than a .tl file can count ({MAX_SAMPLES})")
-    data = b"".join([_header(file), *(_record(packet) for packet in file.packets)])
+    data = file.to_bytes()
     with replacing(path) as part:
         part.write_bytes(data)
     return len(data)

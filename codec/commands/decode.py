@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from codec.audiofile import AudioFileError, check_writable_name, write_audio
-from codec.commands.shared import CommandError, add_engine_argument, bitrate_text, refuse_same_file, summary
+from codec.commands.shared import CommandError, add_engine_argument, bitrate_text, check_target, summary
 from codec.engine import load_engine
 from codec.engine.base import EngineError, Pcm
 from codec.packet import PacketError
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    refuse_same_file(args.input, args.output)
+    check_target(args.input, args.output)
     check_writable_name(args.output)
     file = read_tl(args.input, args.salvage)
     if file.damage and not file.packets:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from codec.audiofile import AudioFileError, read_audio
-from codec.commands.shared import CommandError, add_engine_argument, refuse_same_file, summary
+from codec.commands.shared import CommandError, add_engine_argument, check_target, summary
 from codec.config import BitrateError
 from codec.engine import load_engine
 from codec.engine.base import EngineError, Pcm
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    refuse_same_file(args.input, args.output)
+    check_target(args.input, args.output)
     engine = load_engine(args.engine)
     config = engine.config
     encoder = StreamEncoder(engine, config.n_q(args.bitrate), args.denoise, round(config.frame_rate))

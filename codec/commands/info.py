@@ -30,7 +30,7 @@ def run(args: Namespace) -> int:
         _print_table(_codec_rows(args.engine))
         return 0
     file = read_tl(args.file, salvage=True)
-    _print_table(_file_rows(file, args.file.stat().st_size))
+    _print_table(_file_rows(file))
     return 1 if file.damage else 0
 
 
@@ -62,7 +62,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _file_rows(file: TlFile, size: int) -> list[tuple[str, str]]:
+def _file_rows(file: TlFile) -> list[tuple[str, str]]:
     config = CodecConfig()
     rates = {config.bitrate_kbps(packet.n_q) for packet in file.packets if not packet.silence}
     payload_bits = sum(packet.payload_bits for packet in file.packets)
@@ -74,7 +74,7 @@ def _file_rows(file: TlFile, size: int) -> list[tuple[str, str]]:
         ("model id", file.model_id),
         ("denoised", _how_much(packet.denoised for packet in file.packets)),
         ("payload", _bps(payload_bits, file.frames, config)),
-        ("total", f"{_bps(8 * size, file.frames, config)}, headers and checksums included"),
+        ("total", f"{_bps(8 * len(file.to_bytes()), file.frames, config)}, headers and checksums included"),
         ("damage", file.damage or "none"),
     ]
 

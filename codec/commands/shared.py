@@ -16,10 +16,12 @@ def add_engine_argument(parser: ArgumentParser) -> None:
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the network (default: onnx)")
 
 
-def refuse_same_file(source: Path, target: Path) -> None:
-    """Raises CommandError where writing `target` would destroy `source`."""
+def check_target(source: Path, target: Path) -> None:
+    """Raises CommandError where writing `target` can't work or would destroy `source`: before the work, not after."""
     if source.exists() and target.exists() and source.samefile(target):
         raise CommandError(f"{target}: this is the input; choose another name for the output")
+    if not target.parent.is_dir():
+        raise CommandError(f"{target}: there is no folder {target.parent}")
 
 
 def summary(target: Path, samples: int, sample_rate: int, rate: str, size: int, compute_seconds: float) -> str:
