@@ -1,0 +1,51 @@
+"""How alike two sounds are, when one comes late."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pystoi import stoi
+from scipy.signal import correlate, stft
+
+Sound = NDArray[np.float32]
+_HOP = 48  # samples: alignment to 2 ms, finer than anything that STOI notices
+_WINDOW = 512
+
+
+def lag_of(sound: Sound, reference: Sound) -> int:
+    """How many samples later the reference stands in the sound, by their spectra: a codec does not keep phases."""
+    late, early = _spectrum(sound), _spectrum(reference)
+    likeness = sum(correlate(a, b, mode="full", method="fft") for a, b in zip(late, early, strict=True))
+    return (int(np.argmax(likeness)) - (early.shape[1] - 1)) * _HOP
+
+
+def aligned(sound: Sound, reference: Sound) -> Sound:
+    """The part of the sound that is the reference, as long as that, with zeros where the sound has ended."""
+    lag = lag_of(sound, reference)
+    part = sound[max(0, lag) : max(0, lag + len(reference))]
+    before = np.zeros(max(0, -lag), np.float32)
+    after = np.zeros(max(0, len(reference) - len(before) - len(part)), np.float32)
+    return np.concatenate([before, part, after])[: len(reference)]
+
+
+def intelligibility(sound: Sound, reference: Sound, sample_rate: int) -> float:
+    """STOI of the sound, aligned, against the reference: 0 nothing, 1 everything."""
+    return float(stoi(reference, aligned(sound, reference), sample_rate))
+
+
+def envelope_correlation(sound: Sound, reference: Sound) -> float:
+    """How alike loudness runs in both, aligned: the correlation of their levels in pieces of 20 ms."""
+    piece = 480
+    length = len(reference) // piece * piece
+    levels = [
+        np.sqrt(np.mean(np.square(part[:length].reshape(-1, piece)), axis=1) + 1e-8)
+        for part in (aligned(sound, reference), reference)
+    ]
+    return float(np.corrcoef(np.log(levels[0]), np.log(levels[1]))[0, 1])
+
+
+def _spectrum(sound: Sound) -> NDArray[np.float32]:
+    """[bands, pieces] of magnitudes, compressed, without each band's mean."""
+    _, _, spectrum = stft(sound, nperseg=_WINDOW, noverlap=_WINDOW - _HOP)
+    compressed = np.abs(spectrum) ** 0.3
+    return (compressed - compressed.mean(axis=1, keepdims=True)).astype(np.float32)
