@@ -1,0 +1,21 @@
+"""`thinline export`: a training checkpoint becomes weights that engines load."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "write the averaged weights of a training checkpoint as safetensors and step graphs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of a training run")
+    parser.add_argument("folder", type=Path, help="where the weights go")
+
+
+def run(args: argparse.Namespace) -> int:
+    from codec.train.export import export, load_average
+
+    model_id = export(load_average(args.checkpoint), args.folder)
+    print(f"model {model_id} in {args.folder}")
+    return 0

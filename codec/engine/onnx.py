@@ -1,0 +1,70 @@
+"""ONNX Runtime, one thread: the exported step graphs, state in and state out."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from codec.engine.base import Codes, EngineError, Pcm
+from codec.engine.codebooks import Codebooks
+from codec.weights import Weights
+
+Tensors = list[NDArray[np.float32]]
+
+
+class StepGraph:
+    """A graph whose inputs are the given names, then its states; its outputs one tensor, then the next states."""
+
+    def __init__(self, path: str, inputs: tuple[str, ...]) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        described = {entry.name: entry.shape for entry in self.session.get_inputs()}
+        self.states = [name for name in described if name not in inputs]
+        if missing := [name for name in inputs if name not in described]:
+            raise EngineError(f"{path} has no input {missing[0]!r}")
+        self.shapes = [described[name] for name in self.states]
+
+    def initial_state(self) -> Tensors:
+        return [np.zeros(shape, dtype=np.float32) for shape in self.shapes]
+
+    def run(self, feeds: dict[str, NDArray[np.float32]], state: Tensors) -> tuple[NDArray[np.float32], Tensors]:
+        """One step -> the output, the next state."""
+        y, *state = self.session.run(None, feeds | dict(zip(self.states, state, strict=True)))
+        return y, state
+
+
+class OnnxEngine:
+    """See codec.engine.base.Engine."""
+
+    name = "onnx"
+    precision = "fp32"
+
+    def __init__(self, weights: Weights) -> None:
+        self.config, self.model_id = weights.config, weights.model_id
+        self._encoder = StepGraph(str(weights.file("encoder.onnx")), ("pcm", "denoise"))
+        self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z",))
+        self._codebooks = Codebooks(load_file(weights.file("model.safetensors"))["quantizer.codebooks"])
+
+    def encoder_state(self) -> Tensors:
+        return self._encoder.initial_state()
+
+    def encode(self, pcm: Pcm, n_q: int, denoise: float, state: Tensors) -> tuple[Codes, Tensors]:
+        feeds = {"pcm": pcm.reshape(1, 1, 1, -1), "denoise": np.full((1, 1, 1, 1), denoise, dtype=np.float32)}
+        z, state = self._encoder.run(feeds, state)
+        return self._codebooks.encode(z.reshape(-1), n_q), state
+
+    def decoder_state(self) -> Tensors:
+        return self._decoder.initial_state()
+
+    def decode(self, codes: Codes, state: Tensors) -> tuple[Pcm, Tensors]:
+        pcm, state = self._decoder.run({"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1)}, state)
+        return pcm.reshape(-1), state
+
+
+def load(weights: Weights) -> OnnxEngine:
+    return OnnxEngine(weights)

@@ -1,0 +1,48 @@
+"""PyTorch, eager: the reference that every other engine is held to."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from codec.engine.base import Codes, Pcm
+from codec.model import SoundStream
+from codec.seanet import State
+from codec.weights import Weights, WeightsError
+
+
+class TorchEngine:
+    """See codec.engine.base.Engine."""
+
+    name = "torch"
+    precision = "fp32"
+
+    def __init__(self, weights: Weights) -> None:
+        self.config, self.model_id = weights.config, weights.model_id
+        self.model = SoundStream(weights.config).eval().requires_grad_(False)
+        try:
+            self.model.load_state_dict(load_file(weights.file("model.safetensors")))
+        except RuntimeError as error:
+            raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
+
+    def encoder_state(self) -> State:
+        return self.model.encoder.initial_state(1)
+
+    @torch.inference_mode()
+    def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:
+        mode = torch.full((1, 1), denoise)
+        codes, state = self.model.encode_step(torch.from_numpy(pcm)[None, None], n_q, mode, state)
+        return codes[0, :, 0].numpy().astype(np.int16), state
+
+    def decoder_state(self) -> State:
+        return self.model.decoder.initial_state(1)
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
+        pcm, state = self.model.decode_step(torch.from_numpy(codes.astype(np.int64))[None, :, None], state)
+        return pcm[0, 0].numpy(), state
+
+
+def load(weights: Weights) -> TorchEngine:
+    return TorchEngine(weights)

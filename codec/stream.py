@@ -1,0 +1,172 @@
+"""One direction of a call, frame by frame: state and bookkeeping around an engine."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import numpy as np
+
+from codec.conceal import FADE_FRAMES, Concealment
+from codec.engine.base import Codes, Engine, Pcm
+from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
+
+SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
+
+
+class StreamEncoder:
+    """PCM in, packets out. Belongs to one thread; that thread may change `n_q` and denoising at any time."""
+
+    def __init__(self, engine: Engine, n_q: int, denoise: bool = False, frames_per_packet: int = 1) -> None:
+        self.engine, self.frames_per_packet = engine, frames_per_packet
+        self._model = short_model_id(engine.model_id)
+        self.n_q = n_q
+        self._target = float(denoise)
+        self.compute_seconds = 0.0
+        self.frames = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to silence before the first frame; bitrate and denoising stay as they are set."""
+        self._state = self.engine.encoder_state()
+        self._pending = np.zeros(0, dtype=np.float32)
+        self._group: list[Codes] = []
+        self._group_n_q = self.n_q
+        self._mode = self._target
+        self.frame_index = 0
+        self.sequence = 0
+
+    @property
+    def n_q(self) -> int:
+        return self._n_q
+
+    @n_q.setter
+    def n_q(self, n_q: int) -> None:
+        """Takes effect with the next packet. Raises ValueError for a number of quantizers that there is not."""
+        if not 1 <= n_q <= self.engine.config.quantizers:
+            raise ValueError(f"n_q {n_q} is outside 1..{self.engine.config.quantizers}")
+        self._n_q = n_q
+
+    @property
+    def denoise(self) -> bool:
+        return self._target == 1.0
+
+    def set_denoise(self, on: bool) -> int:
+        """Ramps to the mode from the next frame on -> that frame's index."""
+        self._target = float(on)
+        return self.frame_index
+
+    def push(self, pcm: Pcm) -> list[Packet]:
+        """pcm [n] in [-1, 1], any n -> the packets that became whole."""
+        hop, packets = self.engine.config.hop, list[Packet]()
+        self._pending = np.concatenate([self._pending, np.asarray(pcm, dtype=np.float32)])
+        whole = len(self._pending) // hop * hop
+        for start in range(0, whole, hop):
+            self._encode(self._pending[start : start + hop])
+            if len(self._group) == self.frames_per_packet:
+                packets.append(self._packet())
+        self._pending = self._pending[whole:]
+        return packets
+
+    def flush(self) -> list[Packet]:
+        """Ends the stream: the last partial frame, filled up with zeros, and the last partial packet."""
+        packets = self.push(np.zeros(-len(self._pending) % self.engine.config.hop, dtype=np.float32))
+        return [*packets, self._packet()] if self._group else packets
+
+    def skip(self, frames: int) -> None:
+        """Frames that were lost before they got here: index and sequence go on, the state stays."""
+        if self._group:
+            raise ValueError(f"{len(self._group)} frames of a group are not sent yet: flush first")
+        self.frame_index = (self.frame_index + frames) % FRAME_INDEX_MODULUS
+        self.sequence = (self.sequence + frames // self.frames_per_packet) % SEQUENCE_MODULUS
+
+    def _encode(self, frame: Pcm) -> None:
+        if not self._group:
+            self._group_n_q = self.n_q
+        step = 1 / self.engine.config.denoise_ramp_frames
+        self._mode += float(np.clip(self._target - self._mode, -step, step))
+        started = time.thread_time()
+        codes, self._state = self.engine.encode(frame, self._group_n_q, self._mode, self._state)
+        self.compute_seconds += time.thread_time() - started
+        self.frames += 1
+        self.frame_index = (self.frame_index + 1) % FRAME_INDEX_MODULUS
+        self._group.append(codes)
+
+    def _packet(self) -> Packet:
+        first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
+        codes = tuple(map(tuple, np.stack(self._group, axis=1).tolist()))
+        packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, denoised=self.denoise)
+        self.sequence = (self.sequence + 1) % SEQUENCE_MODULUS
+        self._group = []
+        return packet
+
+
+class StreamDecoder:
+    """Packets in when they come, PCM out when it is due. Belongs to one thread.
+
+    Plays what was pushed in order; a jitter buffer in front decides what comes and what counts as lost. When
+    nothing is there it conceals, then plays comfort noise; `played`, `concealed` and `noise` count frames.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._model = short_model_id(engine.model_id)
+        self.played = self.concealed = self.noise = 0
+        self.compute_seconds = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to silence before the first frame; the counters stay."""
+        self._state = self.engine.decoder_state()
+        self._queue: deque[Codes | object] = deque()
+        self._last: Codes | None = None
+        self._end: int | None = None
+        self._missing = 0
+        self._concealment = Concealment(self.engine.config.hop)
+
+    @property
+    def waiting(self) -> int:
+        """Frames pushed and not yet pulled."""
+        return len(self._queue)
+
+    def push(self, packet: Packet) -> None:
+        """Raises PacketError for a packet of another model, or one older than what was pushed before."""
+        if packet.model_id != self._model:
+            raise PacketError(f"packet of model {packet.model_id:04x}, this stream decodes {self._model:04x}")
+        if self._end is not None and (packet.frame_index - self._end) % FRAME_INDEX_MODULUS >= FRAME_INDEX_MODULUS // 2:
+            raise PacketError(f"packet begins at frame {packet.frame_index}, after frame {self._end} was reached")
+        self._end = (packet.frame_index + packet.frames) % FRAME_INDEX_MODULUS
+        if packet.silence:
+            self._queue.extend([SILENCE] * packet.frames)
+        else:
+            self._queue.extend(np.array(packet.codes, dtype=np.int16).T)
+
+    def pull(self, n_frames: int = 1) -> Pcm:
+        """-> pcm [n_frames * hop] in [-1, 1]; never waits, never fails."""
+        return np.concatenate([self._next() for _ in range(n_frames)])
+
+    def _next(self) -> Pcm:
+        codes = self._queue.popleft() if self._queue else None
+        if isinstance(codes, np.ndarray):
+            return self._play(codes)
+        missing, self._missing = self._missing, self._missing + 1
+        if codes is None and self._last is not None and missing < FADE_FRAMES:
+            self.concealed += 1
+            return self._concealment.fading(self._decode(self._last), missing)
+        self.noise += 1
+        return self._concealment.noise()
+
+    def _play(self, codes: Codes) -> Pcm:
+        self.played += 1
+        pcm, self._last = self._decode(codes), codes
+        missing, self._missing = self._missing, 0
+        if missing:
+            return self._concealment.returning(pcm, missing)
+        self._concealment.observe(pcm)
+        return pcm
+
+    def _decode(self, codes: Codes) -> Pcm:
+        started = time.thread_time()
+        pcm, self._state = self.engine.decode(codes, self._state)
+        self.compute_seconds += time.thread_time() - started
+        return np.clip(pcm, -1.0, 1.0)
