@@ -1,0 +1,89 @@
+"""`thinline serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import ssl
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from codec.config import BitrateError
+from codec.engine import ENGINES, Engine, EngineError, load_engine
+from server.app import make_app
+from server.config import ConfigError, ServerConfig, read_config
+from server.log import set_up_logging
+from server.tls import TlsError, context_from_files, self_signed_context
+
+HELP = "Serve calls: the page, the signalling and the sound. Stops cleanly on Ctrl-C and SIGTERM."
+
+FAREWELL_SECONDS = 6.0  # how long sessions may take to end when the server does
+
+
+class ServeError(Exception):
+    """The server can't listen where it should."""
+
+
+ERRORS = (BitrateError, ConfigError, EngineError, ServeError, TlsError)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", help="the name or address to listen on (default: localhost; 0.0.0.0: everywhere)")
+    parser.add_argument("--port", type=int, help="the TCP port (default: 8080; 0: any free one)")
+    parser.add_argument("--engine", choices=sorted(ENGINES), help="what runs the codec (default: onnx)")
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="a folder of weights (default: the shipped ones)")
+    parser.add_argument("--workers", type=int, metavar="N", help="codec threads (default: one for each CPU)")
+    parser.add_argument("--tls-self-signed", action="store_true", default=None, help="HTTPS, certificate made now")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="HTTPS with this certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of --tls-cert, PEM")
+    parser.add_argument("--log-level", help="debug, info, warning or error (default: info)")
+
+
+def run(args: Namespace) -> int:
+    config = read_config(os.environ, vars(args))
+    set_up_logging(config.log_level)
+    context = _tls_context(config)
+    engine = load_engine(config.engine, config.weights)
+    uvloop.run(_serve(config, engine, context))
+    return 0
+
+
+def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
+    if config.tls_cert is not None and config.tls_key is not None:
+        return context_from_files(config.tls_cert, config.tls_key)
+    return self_signed_context() if config.tls_self_signed else None
+
+
+async def _serve(config: ServerConfig, engine: Engine, context: ssl.SSLContext | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(await make_app(config, engine), access_log=None, shutdown_timeout=FAREWELL_SECONDS)
+    try:
+        await runner.setup()
+        port = await _listen(runner, config, context)
+        print(_greeting(config, engine, port), flush=True)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, config: ServerConfig, context: ssl.SSLContext | None) -> int:
+    """The port that was taken. Raises ServeError."""
+    try:
+        await web.TCPSite(runner, config.host, config.port, ssl_context=context).start()
+    except OSError as error:
+        why = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise ServeError(f"can't listen on {config.host} port {config.port}: {why}") from None
+    return int(runner.addresses[0][1])
+
+
+def _greeting(config: ServerConfig, engine: Engine, port: int) -> str:
+    host = "localhost" if config.host in ("0.0.0.0", "::", "") else config.host
+    url = f"{'https' if config.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"thinline serves on {url} (model {engine.model_id}, engine {engine.name}, workers {config.workers})"

@@ -1,0 +1,69 @@
+"""From the line to the browser's data channel: the way of the other's voice through its decoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from codec.engine.base import Engine, Pcm
+from codec.packet import Packet
+from codec.stream import StreamDecoder
+from server.media.frame import frame_to_bytes
+from server.media.jitter import JitterBuffer
+from server.media.uplink import LATE_FRAMES
+from server.media.workers import CodecWorker, Job
+
+
+class Downlink:
+    """Buffers the packets of one voice and plays one frame each time the pacer ticks, from its first packet on.
+
+    `send` takes each message for the data channel and says whether it went out; `failed` takes what went wrong in the
+    codec. Both are called on the event loop.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        worker: CodecWorker,
+        send: Callable[[bytes], bool],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.worker = worker
+        self.decoder = StreamDecoder(engine)
+        self.jitter = JitterBuffer()
+        self.unsent = 0  # frames that found the data channel full or not open
+        self.late = 0  # frames that the worker had no time for
+        self._send = send
+        self._failed = failed
+        self._deadline_seconds = LATE_FRAMES * engine.config.frame_ms / 1000
+        self._sequence = 0
+
+    def receive(self, packet: bytes, now_ms: float) -> None:
+        """Takes what came over the line. Raises PacketError where it is no packet."""
+        self.jitter.push(Packet.from_bytes(packet), now_ms)
+
+    def tick(self, now_ms: float) -> None:
+        """A frame is due."""
+        packet = self.jitter.pop(now_ms)
+        if not self.jitter.started:
+            return
+        play = partial(self._play, self._sequence, now_ms)
+        self._sequence += 1
+        deadline = time.monotonic() + self._deadline_seconds
+        self.worker.submit(Job(partial(self._step, packet), play, self._failed, self._pass_over, deadline))
+
+    def _step(self, packet: Packet | None) -> Pcm | None:
+        """On the worker."""
+        if packet is not None:
+            self.decoder.push(packet)
+        return self.decoder.pull()
+
+    def _pass_over(self) -> Pcm | None:
+        """On the worker: the frame waited too long, its moment is gone."""
+        self.late += 1
+        return None
+
+    def _play(self, sequence: int, clock_ms: float, pcm: Pcm | None) -> None:
+        if pcm is not None and not self._send(frame_to_bytes(sequence, clock_ms, pcm)):
+            self.unsent += 1

@@ -1,0 +1,42 @@
+"""One message of the data channel: a frame of PCM with its sequence number (docs/signalling.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+
+import numpy as np
+
+from codec.engine.base import Pcm
+
+SEQUENCE_MODULUS = 1 << 32
+_HEAD = Struct("<II")  # sequence number, sender's clock in ms
+_FULL_SCALE = 32768
+
+
+class FrameError(ValueError):
+    """A message that is no frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`pcm` is [hop] float32 in [-1, 1]; `clock_ms` is informative."""
+
+    sequence: int
+    clock_ms: int
+    pcm: Pcm
+
+
+def frame_from_bytes(message: bytes, hop: int) -> Frame:
+    """Parses one message. Raises FrameError where its length is wrong."""
+    if len(message) != _HEAD.size + 2 * hop:
+        raise FrameError(f"a frame has {_HEAD.size + 2 * hop} bytes, not {len(message)}")
+    sequence, clock_ms = _HEAD.unpack_from(message)
+    pcm = np.frombuffer(message, dtype="<i2", offset=_HEAD.size).astype(np.float32) / np.float32(_FULL_SCALE)
+    return Frame(sequence, clock_ms, pcm)
+
+
+def frame_to_bytes(sequence: int, clock_ms: float, pcm: Pcm) -> bytes:
+    """pcm [hop] in [-1, 1], louder is clipped -> one message. Sequence and clock wrap."""
+    samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+    return _HEAD.pack(sequence % SEQUENCE_MODULUS, int(clock_ms) % SEQUENCE_MODULUS) + samples.tobytes()

@@ -1,0 +1,72 @@
+"""The media of one node: its engine, its codec threads and its pace, shared by all sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from codec.config import BitrateError
+from codec.engine.base import Engine
+from server.media.clock import Pacer
+from server.media.downlink import Downlink
+from server.media.uplink import Uplink
+from server.media.workers import CodecWorkers
+from server.protocol import Codec
+
+__all__ = ["BitrateError", "MediaPlane"]
+
+
+class MediaPlane:
+    """Makes uplinks and downlinks; runs from `start` to `stop`."""
+
+    def __init__(self, engine: Engine, workers: CodecWorkers, pacer: Pacer) -> None:
+        self._engine = engine
+        self._workers = workers
+        self._pacer = pacer
+        self._pacing = asyncio.create_task(pacer.run(), name="pacer")
+        self.config = engine.config
+
+    @classmethod
+    def start(cls, engine: Engine, workers: int) -> MediaPlane:
+        """On the running event loop, with `workers` codec threads."""
+        return cls(engine, CodecWorkers(workers), Pacer(engine.config.frame_ms))
+
+    async def stop(self) -> None:
+        self._pacing.cancel()
+        await asyncio.gather(self._pacing, return_exceptions=True)
+        self._workers.close()
+
+    @property
+    def codec(self) -> Codec:
+        """What a client may know of the codec."""
+        config, engine = self.config, self._engine
+        return Codec(engine.model_id, config.preset, engine.name, config.sample_rate, config.hop)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads and its pacer run."""
+        return self._workers.alive and not self._pacing.done()
+
+    def n_q(self, bitrate_kbps: float) -> int:
+        """Quantizers for a bitrate. Raises BitrateError, which names the valid ones."""
+        return self.config.n_q(bitrate_kbps)
+
+    def open_uplink(
+        self, n_q: int, denoise: bool, line: Callable[[bytes], None], failed: Callable[[Exception], None]
+    ) -> Uplink:
+        """A voice, bound to the codec thread that has the fewest; to be closed with `close_uplink`."""
+        return Uplink(self._engine, self._workers.bind(), n_q, denoise, line, failed)
+
+    def close_uplink(self, uplink: Uplink) -> None:
+        self._workers.release(uplink.worker)
+
+    def open_downlink(
+        self, voice: Uplink, send: Callable[[bytes], bool], failed: Callable[[Exception], None]
+    ) -> Downlink:
+        """An ear for `voice`, on the same thread, paced from now on; to be closed with `close_downlink`."""
+        downlink = Downlink(self._engine, voice.worker, send, failed)
+        self._pacer.add(downlink)
+        return downlink
+
+    def close_downlink(self, downlink: Downlink) -> None:
+        self._pacer.discard(downlink)

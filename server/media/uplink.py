@@ -1,0 +1,136 @@
+"""From the browser's data channel to the line: one voice's way through its encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from codec.engine.base import Engine, Pcm
+from codec.stream import StreamEncoder
+from server.media.frame import SEQUENCE_MODULUS, FrameError, frame_from_bytes
+from server.media.sequence import Reorderer
+from server.media.workers import CodecWorker, Job
+
+LATE_FRAMES = 4  # work that waits longer than this is dropped: delay must not grow
+BURST_FRAMES = 32  # how far a browser may run ahead of real time, after a stall of the network
+
+
+class Uplink:
+    """Counts, orders and encodes the frames of one voice, and puts its packets on the line.
+
+    `line` takes the bytes of each packet, `failed` what went wrong in the codec; both are called on the event loop.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        worker: CodecWorker,
+        n_q: int,
+        denoise: bool,
+        line: Callable[[bytes], None],
+        failed: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.worker = worker
+        self.encoder = StreamEncoder(engine, n_q, denoise)
+        self.dropped = 0
+        self.malformed = 0
+        self.payload_bits = 0
+        self.wire_bytes = 0
+        self.last_frame_seconds: float | None = None  # when the newest frame came, by `clock`
+        self._order: Reorderer[Pcm] = Reorderer(SEQUENCE_MODULUS)
+        self._config = engine.config
+        self._line = line
+        self._failed = failed
+        self._clock = clock
+        self._allowance = float(BURST_FRAMES)
+        self._skipped = 0  # frames to skip before the next one is encoded
+
+    @property
+    def frames(self) -> int:
+        """Frames that came, those dropped later included."""
+        return self._order.received
+
+    @property
+    def lost(self) -> int:
+        return self._order.lost
+
+    @property
+    def late(self) -> int:
+        return self._order.late
+
+    def restart(self) -> None:
+        """A new data channel begins: its sequence numbers have nothing to do with the old ones'."""
+        self._order.restart()
+        self.last_frame_seconds = None
+
+    def receive(self, message: bytes) -> None:
+        """Takes one message of the data channel; one that is no frame is counted and ignored."""
+        now = self._clock()
+        try:
+            frame = frame_from_bytes(message, self._config.hop)
+        except FrameError:
+            self.malformed += 1
+            return
+        self._grant(now)
+        self.last_frame_seconds = now
+        for lost, pcm in self._order.push(frame.sequence, frame.pcm):
+            self._skipped += lost
+            if self._allowance < 1:
+                self.dropped += 1
+                self._skipped += 1
+                continue
+            self._allowance -= 1
+            self._encode(pcm, now + LATE_FRAMES * self._config.frame_ms / 1000)
+
+    async def set_n_q(self, n_q: int) -> int | None:
+        """Changes the bitrate. The first frame that has it, or None while nothing runs yet."""
+
+        def change() -> int | None:
+            self.encoder.n_q = n_q
+            return self._frame_index()
+
+        return await self.worker.call(change)
+
+    async def set_denoise(self, on: bool) -> int | None:
+        """Switches denoising. The frame at which the ramp begins, or None while nothing runs yet."""
+
+        def change() -> int | None:
+            begin = self.encoder.set_denoise(on)
+            return None if self._frame_index() is None else begin
+
+        return await self.worker.call(change)
+
+    def _frame_index(self) -> int | None:
+        return self.encoder.frame_index if self.encoder.frames else None
+
+    def _grant(self, now: float) -> None:
+        """A browser can't make more sound than time passes: the allowance grows with time and ends at a burst."""
+        if self.last_frame_seconds is not None:
+            passed_frames = (now - self.last_frame_seconds) * self._config.frame_rate
+            # 1 % more than real time: clocks differ
+            self._allowance = min(BURST_FRAMES, self._allowance + 1.01 * passed_frames)
+
+    def _encode(self, pcm: Pcm, deadline: float) -> None:
+        skipped, self._skipped = self._skipped, 0
+        work, late = partial(self._step, skipped, pcm), partial(self._pass_over, skipped)
+        self.worker.submit(Job(work, self._send, self._failed, late, deadline))
+
+    def _step(self, skipped: int, pcm: Pcm) -> list[tuple[bytes, int]]:
+        """On the worker: packets as (bytes, payload bits)."""
+        if skipped:
+            self.encoder.skip(skipped)
+        return [(packet.to_bytes(), packet.payload_bits) for packet in self.encoder.push(pcm)]
+
+    def _pass_over(self, skipped: int) -> list[tuple[bytes, int]]:
+        """On the worker: the frame waited too long."""
+        self.encoder.skip(skipped + 1)
+        self.dropped += 1
+        return []
+
+    def _send(self, packets: list[tuple[bytes, int]]) -> None:
+        for packet, payload_bits in packets:
+            self.payload_bits += payload_bits
+            self.wire_bytes += len(packet)
+            self._line(packet)

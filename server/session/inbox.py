@@ -1,0 +1,86 @@
+"""What can come into a session's inbox, and the two ways in which handling it can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.protocol import Bye, Error, ServerMessage
+
+if TYPE_CHECKING:
+    from server.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The client sent this."""
+
+    text: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SocketGone:
+    """The client's socket is closed or dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaGone:
+    """The peer connection has ended."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodecFailed:
+    """A step of this session's streams went wrong; the log has the details."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The node ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherJoined:
+    other: Session
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLeft:
+    other: Session
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BitrateChanged:
+    """The room's bitrate is another; `by` is the session that asked for it."""
+
+    bitrate_kbps: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """To be passed on to the client as it is."""
+
+    message: ServerMessage
+
+
+Item = Heard | SocketGone | MediaGone | CodecFailed | Shutdown | OtherJoined | OtherLeft | BitrateChanged | Relay
+
+
+class EndingError(Exception):
+    """The session is over: `reason` is for the others, `farewell` for this client."""
+
+    def __init__(self, reason: str, farewell: Bye | Error | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.farewell = farewell
+
+
+class ComplaintError(Exception):
+    """The client asked for what can't be; the session goes on."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.error = Error(code, text)

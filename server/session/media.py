@@ -1,0 +1,114 @@
+"""The sound of one participant: peer connection, uplink and downlink, and whether it still flows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from server.media.clock import now_ms
+from server.media.downlink import Downlink
+from server.media.meter import Meter
+from server.protocol import Candidate, Error, Stats
+from server.rtc.peer import Peer, PeerEvents
+from server.session.inbox import CodecFailed, ComplaintError, EndingError, Item, MediaGone
+from server.session.node import Node
+
+logger = logging.getLogger(__name__)
+
+
+class SessionMedia:
+    """`line` takes this voice's packets, `post` what the session must know. Exists from the join on, and is to be
+    closed; the peer connection comes with the offer."""
+
+    def __init__(
+        self,
+        node: Node,
+        session: str,
+        loopback: bool,
+        n_q: int,
+        denoise: bool,
+        line: Callable[[bytes], None],
+        post: Callable[[Item], None],
+    ) -> None:
+        self.uplink = node.media.open_uplink(n_q, denoise, line, self._fail)
+        self._node = node
+        self._session = session
+        self._loopback = loopback
+        self._post = post
+        self._peer: Peer | None = None
+        self._downlink: Downlink | None = None
+        self._alive_at: float | None = None  # when the data channel opened
+        self._asked_at = time.monotonic()  # when the way to a data channel began
+        self._meter = Meter(node.media.config, self.uplink, self._asked_at)
+
+    async def answer(self, offer_sdp: str) -> str:
+        """Takes an offer; one that follows another replaces the peer connection. Raises SdpError."""
+        await self._drop_peer()
+        events = PeerEvents(self._open, self.uplink.receive, lambda cause: self._post(MediaGone(cause)))
+        self._peer = Peer(events, self._node.ice_servers, self._loopback)
+        self._asked_at = time.monotonic()
+        return await self._peer.answer(offer_sdp)
+
+    async def add_candidate(self, candidate: Candidate) -> None:
+        """Raises SdpError, and ComplaintError before the offer."""
+        if self._peer is None:
+            raise ComplaintError("state", "a candidate came before the offer")
+        await self._peer.add_candidate(candidate.candidate, candidate.sdp_mid, candidate.sdp_mline_index)
+
+    def listen(self, other: SessionMedia | None) -> None:
+        """Plays the other's voice from now on, or none."""
+        if self._downlink is not None:
+            self._node.media.close_downlink(self._downlink)
+        self._downlink = None
+        if other is not None:
+            self._downlink = self._node.media.open_downlink(other.uplink, self._send, self._fail)
+        self._meter.follow(self._downlink)
+
+    def hear(self, packet: bytes) -> None:
+        """This end of the line. Raises PacketError where it is no packet."""
+        if self._downlink is not None:
+            self._downlink.receive(packet, now_ms())
+
+    def silent_in(self, now: float) -> float:
+        """Seconds until the patience with this participant's sound ends."""
+        limits = self._node.limits
+        if self._alive_at is None:
+            return self._asked_at + limits.open_seconds - now
+        return max(self._alive_at, self.uplink.last_frame_seconds or 0.0) + limits.media_seconds - now
+
+    def check(self, now: float) -> None:
+        """Raises EndingError when no sound came for too long."""
+        if self.silent_in(now) > 0:
+            return
+        limits = self._node.limits
+        if self._alive_at is None:
+            text = f"no data channel was opened within {limits.open_seconds:g} s"
+        else:
+            text = f"no audio came for {limits.media_seconds:g} s"
+        raise EndingError("vanished", Error("media", text))
+
+    def stats(self, now: float) -> Stats:
+        return self._meter.read(now)
+
+    async def close(self) -> None:
+        self.listen(None)
+        await self._drop_peer()
+        self._node.media.close_uplink(self.uplink)
+
+    async def _drop_peer(self) -> None:
+        if self._peer is not None:
+            peer, self._peer = self._peer, None
+            self._alive_at = None
+            self.uplink.restart()
+            await peer.close()
+
+    def _open(self) -> None:
+        self._alive_at = time.monotonic()
+
+    def _send(self, message: bytes) -> bool:
+        return self._peer is not None and self._peer.send(message)
+
+    def _fail(self, error: Exception) -> None:
+        logger.error("codec failed", exc_info=error, extra={"facts": {"session": self._session}})
+        self._post(CodecFailed())

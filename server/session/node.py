@@ -1,0 +1,52 @@
+"""What all sessions of one server process share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from server.media.plane import MediaPlane
+from server.protocol import IceServer
+from server.rooms import Rooms
+from server.session.inbox import Shutdown
+
+if TYPE_CHECKING:
+    from server.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session waits for what must come, and how often it reports; seconds."""
+
+    join_seconds: float = 15.0
+    open_seconds: float = 15.0  # for the data channel, from the join or the newest offer on
+    media_seconds: float = 4.0  # without a frame; so the others hear of it within 5 s
+    stats_seconds: float = 1.0
+
+
+@dataclass(slots=True)
+class Node:
+    """One server process, as its sessions see it. `bitrate_kbps` is for rooms whose first member names none."""
+
+    media: MediaPlane
+    rooms: Rooms[Session]
+    bitrate_kbps: float
+    ice_servers: tuple[IceServer, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    sessions: set[Session] = field(default_factory=set)
+    draining: bool = False
+
+    def unready(self) -> list[str]:
+        """Why this node should get no calls; empty when it should. The engine was loaded before the node was made."""
+        reasons = []
+        if not self.media.alive:
+            reasons.append("a codec thread or the pacer has died")
+        if self.draining:
+            reasons.append("the node is shutting down")
+        return reasons
+
+    def shut_down(self) -> None:
+        """Takes nothing new and ends every session with a `bye`."""
+        self.draining = True
+        for session in self.sessions:
+            session.post(Shutdown())

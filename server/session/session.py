@@ -1,0 +1,327 @@
+"""One task and one inbox for each participant: messages and events are handled in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from server.media.plane import BitrateError
+from server.protocol import (
+    VERSION,
+    Answer,
+    Bitrate,
+    Bye,
+    Candidate,
+    ClientMessage,
+    Denoise,
+    Error,
+    Join,
+    Joined,
+    Offer,
+    Participant,
+    PeerJoined,
+    PeerLeft,
+    Ping,
+    Pong,
+    ProtocolError,
+    Room,
+    ServerMessage,
+    SetBitrate,
+    SetDenoise,
+    VersionError,
+    parse_client,
+    serialise,
+)
+from server.rooms import RoomFullError, Seat, SeatError
+from server.rtc.peer import SdpError
+from server.session.inbox import (
+    BitrateChanged,
+    CodecFailed,
+    ComplaintError,
+    EndingError,
+    Heard,
+    Item,
+    MediaGone,
+    OtherJoined,
+    OtherLeft,
+    Relay,
+    Shutdown,
+    SocketGone,
+)
+from server.session.media import SessionMedia
+from server.session.node import Node
+
+logger = logging.getLogger(__name__)
+
+FAULT = Error("internal", "the server made a mistake; its log has the details")
+
+
+class Socket(Protocol):
+    """The WebSocket as a session sees it."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None when the socket is gone."""
+
+    async def send(self, text: str) -> None:
+        """Sends a message; does nothing where the socket is gone."""
+
+
+class Session:
+    """From the first message on a socket to the last. `loopback`: the client sits on this machine."""
+
+    media: SessionMedia  # from the join on
+
+    def __init__(self, node: Node, socket: Socket, loopback: bool) -> None:
+        self.id = secrets.token_hex(6)
+        self._node = node
+        self._socket = socket
+        self._loopback = loopback
+        self._inbox: asyncio.Queue[Item] = asyncio.Queue()
+        self._cleanup = AsyncExitStack()
+        self._report_at = 0.0
+
+    @property
+    def participant(self) -> Participant:
+        return Participant(self.id, self._name, self._denoise)
+
+    def post(self, item: Item) -> None:
+        """Puts something into the inbox; from the event loop only."""
+        self._inbox.put_nowait(item)
+
+    async def run(self) -> None:
+        """Serves the client until one of the two ends it."""
+        self._node.sessions.add(self)
+        reader = asyncio.create_task(self._read(), name=f"reader-{self.id}")
+        async with self._cleanup:
+            try:
+                ending = await self._attend()
+            except EndingError as early:
+                ending = early
+            finally:
+                reader.cancel()
+                self._node.sessions.discard(self)
+            self._log("session ended", reason=ending.reason, code=getattr(ending.farewell, "code", None))
+            if ending.farewell is not None:
+                await self._tell(ending.farewell)
+
+    async def _read(self) -> None:
+        """Moves messages from the socket to the inbox, each when those before it were handled."""
+        while (text := await self._socket.receive()) is not None:
+            self.post(Heard(text))
+            await self._inbox.join()
+        self.post(SocketGone())
+
+    async def _attend(self) -> EndingError:
+        """Waits for the join, takes the seat and keeps it until the session is over. Raises EndingError without one."""
+        join = await self._wait_for_join()
+        self._name, self._denoise = join.name, join.denoise
+        bitrate_kbps = self._node.bitrate_kbps if join.bitrate_kbps is None else join.bitrate_kbps
+        try:
+            self._node.media.n_q(bitrate_kbps)
+            self._seat: Seat[Session] = self._node.rooms.seat(join.room, self, bitrate_kbps)
+            async with self._seat:
+                ending = await self._stay()
+        except BitrateError as error:
+            raise EndingError("failed", Error("bitrate", str(error))) from None
+        except SeatError as error:
+            code = "room-full" if isinstance(error, RoomFullError) else "node-full"
+            raise EndingError("failed", Error(code, str(error))) from None
+        for other in self._seat.others:
+            other.post(OtherLeft(self, ending.reason))
+        return ending
+
+    async def _wait_for_join(self) -> Join:
+        """Raises EndingError for whatever can't be followed by a join."""
+        limit = self._node.limits.join_seconds
+        try:
+            async with asyncio.timeout(limit):
+                while True:
+                    item = await self._inbox.get()
+                    try:
+                        return self._join_in(item)
+                    except ComplaintError as complaint:
+                        if complaint.error.code != "state":
+                            raise EndingError("failed", complaint.error) from None
+                        await self._tell(complaint.error)
+                    finally:
+                        self._inbox.task_done()
+        except TimeoutError:
+            raise EndingError("failed", Error("state", f"no join came within {limit:g} s")) from None
+
+    def _join_in(self, item: Item) -> Join:
+        if not isinstance(item, Heard):
+            raise _ending_of(item)
+        message = _parse(item.text)
+        if not isinstance(message, Join):
+            raise ComplaintError("state", f"{message.type} came before join")
+        if self._node.draining:
+            raise EndingError("failed", Error("node-full", "this server is shutting down"))
+        return message
+
+    async def _stay(self) -> EndingError:
+        """In the room: handles what comes until something ends the session."""
+        try:
+            await self._enter()
+            while True:
+                await self._handle_next()
+        except EndingError as ending:
+            return ending
+        except Exception:
+            logger.exception("session failed", extra={"facts": {"session": self.id}})
+            return EndingError("failed", FAULT)
+
+    async def _enter(self) -> None:
+        node, room, others = self._node, self._seat.room, self._seat.others
+        n_q = node.media.n_q(room.bitrate_kbps)
+        self.media = SessionMedia(node, self.id, self._loopback, n_q, self._denoise, self._line, self.post)
+        self._cleanup.push_async_callback(self.media.close)
+        for other in others:
+            self.media.listen(other.media)
+            other.post(OtherJoined(self))
+        self._report_at = time.monotonic() + node.limits.stats_seconds
+        self._log("session joined", call=room.call, others=len(others), bitrate_kbps=room.bitrate_kbps)
+        seen = Room(
+            room.name,
+            room.bitrate_kbps,
+            node.media.config.bitrates_kbps,
+            tuple(other.participant for other in others),
+        )
+        await self._tell(Joined(VERSION, self.id, node.ice_servers, seen, node.media.codec))
+
+    async def _handle_next(self) -> None:
+        item = await self._next()
+        if item is None:
+            await self._look_at_the_clock()
+            return
+        try:
+            await self._handle(item)
+        except ComplaintError as complaint:
+            self._log("complaint", code=complaint.error.code, text=complaint.error.text)
+            await self._tell(complaint.error)
+        finally:
+            self._inbox.task_done()
+
+    async def _next(self) -> Item | None:
+        """What came, or None when something is due by the clock."""
+        now = time.monotonic()
+        patience = min(self._report_at - now, self.media.silent_in(now))
+        if patience <= 0:
+            return None
+        try:
+            async with asyncio.timeout(patience):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
+    async def _look_at_the_clock(self) -> None:
+        now = time.monotonic()
+        self.media.check(now)
+        if now >= self._report_at:
+            self._report_at = now + self._node.limits.stats_seconds
+            await self._tell(self.media.stats(now))
+
+    async def _handle(self, item: Item) -> None:
+        match item:
+            case Heard(text):
+                await self._obey(_parse(text))
+            case OtherJoined(other):
+                self.media.listen(other.media)
+                await self._tell(PeerJoined(other.participant))
+            case OtherLeft(other, reason):
+                self.media.listen(None)
+                await self._tell(PeerLeft(other.id, reason))
+            case BitrateChanged(bitrate_kbps, by):
+                frame = await self.media.uplink.set_n_q(self._node.media.n_q(bitrate_kbps))
+                await self._tell(Bitrate(bitrate_kbps, by, frame))
+            case Relay(message):
+                await self._tell(message)
+            case _:
+                raise _ending_of(item)
+
+    async def _obey(self, message: ClientMessage) -> None:
+        match message:
+            case Join():
+                raise ComplaintError("state", "join came a second time")
+            case Offer(sdp):
+                await self._answer(sdp)
+            case Candidate():
+                try:
+                    await self.media.add_candidate(message)
+                except SdpError as error:
+                    raise ComplaintError("sdp", str(error)) from None
+            case SetBitrate(bitrate_kbps):
+                self._change_bitrate(bitrate_kbps)
+            case SetDenoise(denoise):
+                await self._change_denoise(denoise)
+            case Ping(number):
+                await self._tell(Pong(number))
+            case _:
+                raise EndingError("left", Bye("left"))
+
+    async def _answer(self, offer_sdp: str) -> None:
+        try:
+            answer = await self.media.answer(offer_sdp)
+        except SdpError as error:
+            raise ComplaintError("sdp", str(error)) from None
+        await self._tell(Answer(answer))
+
+    def _change_bitrate(self, bitrate_kbps: float) -> None:
+        """For the whole room; every member does its own part in turn with what else waits for it."""
+        try:
+            self._node.media.n_q(bitrate_kbps)
+        except BitrateError as error:
+            raise ComplaintError("bitrate", str(error)) from None
+        self._seat.room.bitrate_kbps = bitrate_kbps
+        for member in self._seat.room.members:
+            member.post(BitrateChanged(bitrate_kbps, self.id))
+
+    async def _change_denoise(self, denoise: bool) -> None:
+        frame = await self.media.uplink.set_denoise(denoise)
+        self._denoise = denoise
+        change = Denoise(self.id, denoise, frame)
+        await self._tell(change)
+        for other in self._seat.others:
+            other.post(Relay(change))
+
+    def _line(self, packet: bytes) -> None:
+        """From this voice to the other's ear. A voice that has left its seat is heard by nobody."""
+        if self in self._seat.room.members:
+            for other in self._seat.others:
+                other.media.hear(packet)
+
+    async def _tell(self, message: ServerMessage) -> None:
+        await self._socket.send(serialise(message))
+
+    def _log(self, event: str, **facts: object) -> None:
+        logger.info(event, extra={"facts": {"session": self.id, **facts}})
+
+
+def _parse(text: str | bytes) -> ClientMessage:
+    """Raises ComplaintError for what is no message, EndingError for another protocol version."""
+    if isinstance(text, bytes):
+        raise ComplaintError("malformed", "a message must be text, not binary")
+    try:
+        return parse_client(text)
+    except VersionError as error:
+        raise EndingError("failed", Error(error.code, str(error))) from None
+    except ProtocolError as error:
+        raise ComplaintError(error.code, str(error)) from None
+
+
+def _ending_of(item: Item) -> EndingError:
+    """How the session ends by an event that ends it."""
+    match item:
+        case SocketGone():
+            return EndingError("vanished")
+        case MediaGone(cause):
+            return EndingError("vanished", Error("media", cause))
+        case Shutdown():
+            return EndingError("left", Bye("shutdown"))
+        case CodecFailed():
+            return EndingError("failed", FAULT)
+        case _:
+            raise AssertionError(f"{item} ends nothing")
