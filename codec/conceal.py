@@ -31,7 +31,7 @@ class Concealment:
     def fading(self, pcm: Pcm, missing: int) -> Pcm:
         """The held sound of the `missing`-th missing frame (from 0), turning into noise."""
         gain = 1 - (missing + self._ramp) / FADE_FRAMES
-        return pcm * gain + self.noise() * (1 - gain)
+        return (pcm * gain + self.noise() * (1 - gain)).astype(np.float32)
 
     def returning(self, pcm: Pcm, missing: int) -> Pcm:
         """The first frame after `missing` missing ones: sound again, cross-faded from where the fade had come."""

@@ -18,7 +18,8 @@ class CausalConv1d(nn.Module):
         super().__init__()
         self.stride, self.dilation = stride, dilation
         self.context = (kernel - 1) * dilation + 1 - stride
-        self.conv = nn.Conv1d(in_channels, out_channels, kernel)
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel, bias=False)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def initial_state(self, batch: int) -> Tensor:
         """-> silence, [B, C, context]."""
@@ -28,8 +29,7 @@ class CausalConv1d(nn.Module):
         """x [B, C, T], state [B, C, context] -> y [B, C', T / stride], next state. T is a multiple of the stride."""
         if self.context:
             x = torch.cat([state.to(x.dtype), x], dim=-1)
-        weight, bias = self.conv.weight.to(x.dtype), self.conv.bias.to(x.dtype)
-        y = F.conv1d(x, weight, bias, stride=self.stride, dilation=self.dilation)
+        y = F.conv1d(x, self.conv.weight.to(x.dtype), self.bias.to(x.dtype), self.stride, dilation=self.dilation)
         return y, x[..., x.shape[-1] - self.context :]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -48,4 +48,5 @@ class ResidualVectorQuantizer(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """codes [B, n_q, T], any n_q -> z [B, D, T]."""
         entries = torch.stack([self.codebooks[q][codes[:, q]] for q in range(codes.shape[1])])
-        return self.project_out(entries.sum(dim=0).transpose(1, 2))
+        z: Tensor = self.project_out(entries.sum(dim=0).transpose(1, 2))
+        return z

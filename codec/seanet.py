@@ -5,7 +5,8 @@ State is a flat tuple of tensors in the order in which the layers run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class EncoderBlock(nn.Module):
         self.down = CausalConv1d(channels, 2 * channels, 2 * stride, stride=stride)
 
     def step(self, x: Tensor, states: Iterator[Tensor], after: list[Tensor]) -> Tensor:
-        for unit in self.units:
+        for unit in cast(Iterable[ResidualUnit], self.units):
             x, state = unit.step(x, next(states))
             after.append(state)
         x, state = self.down.step(F.elu(x), next(states))
@@ -72,7 +73,7 @@ class DecoderBlock(nn.Module):
     def step(self, x: Tensor, states: Iterator[Tensor], after: list[Tensor]) -> Tensor:
         x, state = self.up.step(F.elu(x), next(states))
         after.append(state)
-        for unit in self.units:
+        for unit in cast(Iterable[ResidualUnit], self.units):
             x, state = unit.step(x, next(states))
             after.append(state)
         return x
@@ -97,7 +98,7 @@ class Encoder(Stack):
         x, first = self.first.step(pcm, next(states))
         after.append(first)
         x = x.to(self.compute_type)
-        for block in self.blocks:
+        for block in cast(Iterable[EncoderBlock], self.blocks):
             x = block.step(x, states, after)
         z, last = self.last.step(F.elu(self.film(x.float(), denoise)), next(states))
         return z, (*after, last)
@@ -122,7 +123,7 @@ class Decoder(Stack):
         x, first = self.first.step(z, next(states))
         after.append(first)
         x = x.to(self.compute_type)
-        for block in self.blocks:
+        for block in cast(Iterable[DecoderBlock], self.blocks):
             x = block.step(x, states, after)
         pcm, last = self.last.step(F.elu(x.float()), next(states))
         return pcm, (*after, last)

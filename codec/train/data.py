@@ -37,7 +37,7 @@ class Clips:
 
     def clip(self, index: int) -> Samples:
         """A whole clip, in [-1, 1]."""
-        return self.samples[self.starts[index] : self.starts[index + 1]].astype(np.float32) / 32768
+        return _floats(self.samples[self.starts[index] : self.starts[index + 1]])
 
     def cut(self, rng: np.random.Generator, length: int) -> Samples:
         """`length` samples of a random clip, in [-1, 1]; a shorter clip is followed by silence."""
@@ -45,8 +45,12 @@ class Clips:
         index = int(np.searchsorted(self.starts, at, side="right")) - 1
         begin, end = int(self.starts[index]), int(self.starts[index + 1])
         first = int(rng.integers(begin, max(begin + 1, end - length + 1)))
-        cut = self.samples[first : min(first + length, end)].astype(np.float32) / 32768
+        cut = _floats(self.samples[first : min(first + length, end)])
         return np.pad(cut, (0, length - len(cut)))
+
+
+def _floats(samples: NDArray[np.int16]) -> Samples:
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def audio_files(folder: Path) -> list[Path]:

@@ -38,8 +38,6 @@ def trainable(config: CodecConfig) -> SoundStream:
 
 def _start(conv: nn.Conv1d | nn.ConvTranspose1d, fan_in: int) -> None:
     nn.init.normal_(conv.weight, std=1 / sqrt(fan_in))
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
 
 
 def folded(model: SoundStream) -> SoundStream:

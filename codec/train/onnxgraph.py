@@ -7,6 +7,7 @@ ones. The graphs mirror codec/seanet.py step by step; tests hold their codes equ
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,7 +39,7 @@ class StepGraphBuilder:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def add(self, op: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         name = output or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
         return name
@@ -61,7 +62,7 @@ class StepGraphBuilder:
             before, after = self.state(layer.conv.in_channels, layer.context)
             x = self.add("Concat", before, x, axis=3)
             self.slice(x, -layer.context, 1 << 30, output=after)
-        weight, bias = self.constant(layer.conv.weight[:, :, None]), self.constant(_bias(layer.conv))
+        weight, bias = self.constant(layer.conv.weight[:, :, None]), self.constant(layer.bias)
         self.frames //= layer.stride
         return self.add("Conv", x, weight, bias, strides=[1, layer.stride], dilations=[1, layer.dilation])
 

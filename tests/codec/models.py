@@ -1,0 +1,27 @@
+"""A small codec with random but lively weights: what holds for it holds for any weights of this architecture."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from codec.config import CodecConfig
+from codec.model import SoundStream
+from codec.train.generator import folded, trainable
+from codec.train.quantizer import CodebookTrainer
+
+SMALL = CodecConfig(preset="small", channels=4, dimension=16, code_dimension=8, quantizers=4, codebook_bits=5)
+
+
+@cache
+def small_model() -> SoundStream:
+    torch.manual_seed(7)
+    model = trainable(SMALL)
+    with torch.no_grad():
+        model.encoder.film.gamma[1].mul_(0.5)
+        model.encoder.film.beta[1].add_(0.3)
+        z, _ = model.encoder.step(torch.randn(4, 1, 100 * SMALL.hop), torch.zeros(4, 100), model.encoder.initial_state(4))
+        vectors = model.quantizer.project_in(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
+        CodebookTrainer(model.quantizer).start(vectors)
+    return folded(model)

@@ -1,0 +1,97 @@
+"""Promises of the whole codec: the same codes and sound however it is cut, causality, shared weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codec.model import SoundStream
+from tests.codec.models import SMALL, small_model
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def model() -> SoundStream:
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def sound() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(1, 1, FRAMES * SMALL.hop, generator=generator) * 0.3
+
+
+def stream(model: SoundStream, sound: torch.Tensor, cuts: list[int], n_q: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes and PCM with the sound given in pieces of so many frames."""
+    encoder, decoder = model.encoder.initial_state(1), model.decoder.initial_state(1)
+    codes, pcm = [], []
+    for piece in sound.split([frames * SMALL.hop for frames in cuts], dim=-1):
+        mode = torch.zeros(1, piece.shape[-1] // SMALL.hop)
+        code, encoder = model.encode_step(piece, n_q, mode, encoder)
+        y, decoder = model.decode_step(code, decoder)
+        codes.append(code)
+        pcm.append(y)
+    return torch.cat(codes, dim=-1), torch.cat(pcm, dim=-1)
+
+
+@given(st.data())
+@settings(max_examples=15)
+def test_any_chunking_gives_equal_codes_and_pcm(model: SoundStream, sound: torch.Tensor, data: st.DataObject) -> None:
+    marks = sorted(data.draw(st.sets(st.integers(1, FRAMES - 1))))
+    cuts = [end - start for start, end in zip([0, *marks], [*marks, FRAMES], strict=True)]
+    n_q = data.draw(st.integers(1, SMALL.quantizers))
+    codes, pcm = stream(model, sound, cuts, n_q)
+    assert torch.equal(codes, model.encode(sound, n_q))
+    torch.testing.assert_close(pcm, model.decode(codes), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("at", [1, 10, 23])
+def test_a_frame_does_not_change_what_came_before(model: SoundStream, sound: torch.Tensor, at: int) -> None:
+    other = sound.clone()
+    other[..., at * SMALL.hop :] = torch.randn(FRAMES * SMALL.hop - at * SMALL.hop)
+    codes, changed = model.encode(sound, 4), model.encode(other, 4)
+    assert torch.equal(codes[..., :at], changed[..., :at])
+    assert not torch.equal(codes, changed)
+    torch.testing.assert_close(
+        model.decode(codes)[..., : at * SMALL.hop], model.decode(changed)[..., : at * SMALL.hop], rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("n_q", [1, 2, 3])
+def test_fewer_quantizers_are_a_prefix(model: SoundStream, sound: torch.Tensor, n_q: int) -> None:
+    assert torch.equal(model.encode(sound, 4)[:, :n_q], model.encode(sound, n_q))
+
+
+def test_every_quantizer_brings_the_embedding_nearer(model: SoundStream, sound: torch.Tensor) -> None:
+    z, _ = model.encoder.step(sound, torch.zeros(1, FRAMES), model.encoder.initial_state(1))
+    projected = model.quantizer.project_in(z)[0].T
+    codes = model.quantizer.search(projected, 4)
+    entries = torch.stack([model.quantizer.codebooks[q][codes[:, q]] for q in range(4)])
+    errors = [(projected - entries[:n].sum(dim=0)).square().mean().item() for n in range(5)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_streams_share_weights_and_do_not_disturb_each_other(model: SoundStream, sound: torch.Tensor) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    other = torch.flip(sound, dims=[-1])
+    states = [model.encoder.initial_state(1) for _ in range(2)]
+    codes: list[list[torch.Tensor]] = [[], []]
+    for start in range(0, FRAMES * SMALL.hop, SMALL.hop):
+        for index, pcm in enumerate((sound, other)):
+            code, states[index] = model.encode_step(
+                pcm[..., start : start + SMALL.hop], 4, torch.zeros(1, 1), states[index]
+            )
+            codes[index].append(code)
+    assert torch.equal(torch.cat(codes[0], dim=-1), model.encode(sound, 4))
+    assert torch.equal(torch.cat(codes[1], dim=-1), model.encode(other, 4))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_denoise_changes_the_embedding_linearly_between_its_modes(model: SoundStream) -> None:
+    x = torch.randn(1, model.encoder.film.gamma.shape[1], 3)
+    off, half, on = (model.encoder.film(x, torch.full((1, 3), mode)) for mode in (0.0, 0.5, 1.0))
+    assert not torch.allclose(off, on)
+    torch.testing.assert_close(half, (off + on) / 2)

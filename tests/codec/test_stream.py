@@ -1,0 +1,178 @@
+"""Streams: packets out of any chunking, concealment on a shortage, bitrate and denoise in mid-stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codec.audiofile import read_audio
+from codec.conceal import FADE_FRAMES
+from codec.engine import load_engine
+from codec.engine.base import Engine, Pcm
+from codec.packet import Packet, PacketError
+from codec.stream import StreamDecoder, StreamEncoder
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return load_engine("onnx")
+
+
+@pytest.fixture(scope="module")
+def speech(heldout_speech: list[Path]) -> Pcm:
+    """Two seconds, to the frame."""
+    return read_audio(heldout_speech[1])[: 150 * 320]
+
+
+@pytest.fixture(scope="module")
+def packets(engine: Engine, speech: Pcm) -> list[Packet]:
+    return StreamEncoder(engine, 8).push(speech)
+
+
+@pytest.mark.parametrize("chunk", [1000, 320, 77], ids="{}-samples".format)
+def test_any_chunking_gives_the_same_packets(
+    engine: Engine, speech: Pcm, packets: list[Packet], chunk: int
+) -> None:
+    encoder = StreamEncoder(engine, 8)
+    cut = [packet for start in range(0, len(speech), chunk) for packet in encoder.push(speech[start : start + chunk])]
+    assert cut == packets
+
+
+def test_packets_count_on(packets: list[Packet]) -> None:
+    assert [packet.sequence for packet in packets] == list(range(150))
+    assert [packet.frame_index for packet in packets] == list(range(150))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 7], ids="{}-frames-a-packet".format)
+def test_grouping_changes_packets_but_no_codes(
+    engine: Engine, speech: Pcm, packets: list[Packet], frames: int
+) -> None:
+    encoder = StreamEncoder(engine, 8, frames_per_packet=frames)
+    grouped = encoder.push(speech) + encoder.flush()
+    joined = np.concatenate([np.array(packet.codes) for packet in grouped], axis=1)
+    assert np.array_equal(joined, np.concatenate([np.array(packet.codes) for packet in packets], axis=1))
+    assert [packet.frame_index for packet in grouped] == list(range(0, 150, frames))
+
+
+def test_flush_fills_up_the_last_frame(engine: Engine, speech: Pcm) -> None:
+    encoder = StreamEncoder(engine, 4)
+    assert len(encoder.push(speech[:330])) == 1
+    assert len(encoder.flush()) == 1
+    assert encoder.flush() == []
+
+
+def test_reset_forgets_the_sound(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.push(speech[5000:7000])
+    encoder.reset()
+    assert encoder.push(speech) == packets
+
+
+def test_bitrate_changes_with_the_next_packet_and_without_a_click(engine: Engine, speech: Pcm) -> None:
+    def decoded(depths: list[int]) -> tuple[list[Packet], Pcm]:
+        encoder, decoder, packets = StreamEncoder(engine, depths[0]), StreamDecoder(engine), []
+        for depth, start in zip(depths, range(0, len(speech), 320), strict=True):
+            encoder.n_q = depth
+            packets += encoder.push(speech[start : start + 320])
+        for packet in packets:
+            decoder.push(packet)
+        return packets, decoder.pull(len(packets))
+
+    packets, changed = decoded([24] * 75 + [2] * 75)
+    assert [packet.n_q for packet in packets] == [24] * 75 + [2] * 75
+    joint = 75 * 320
+    # A click is a jump: the step across the joint must not stand out from the speech around it.
+    steps = np.abs(np.diff(changed))
+    assert steps[joint - 1] <= steps[joint - 480 : joint + 480].max()
+    steady = decoded([2] * 150)[1]
+    rest = slice(joint + 30 * 320, None)
+    assert np.corrcoef(changed[rest], steady[rest])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("n_q", [0, 25, -1])
+def test_a_depth_that_there_is_not_is_refused(engine: Engine, n_q: int) -> None:
+    with pytest.raises(ValueError, match=r"outside 1\.\.24"):
+        StreamEncoder(engine, n_q)
+
+
+def test_denoise_ramps_from_the_frame_it_names(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
+    encoder = StreamEncoder(engine, 8)
+    before = encoder.push(speech[: 60 * 320])
+    assert encoder.set_denoise(True) == 60
+    after = encoder.push(speech[60 * 320 :])
+    assert before == packets[:60]
+    assert [packet.denoised for packet in before + after] == [False] * 60 + [True] * 90
+    always = StreamEncoder(engine, 8, denoise=True)
+    settled = always.push(speech)[60 + engine.config.denoise_ramp_frames :]
+    agree = np.mean([a.codes[0] == b.codes[0] for a, b in zip(after[-len(settled) :], settled, strict=True)])
+    assert agree == 1.0  # no network state depends on the mode, so nothing of the past is left after the ramp
+
+
+def test_lost_frames_are_skipped_in_the_count(engine: Engine, speech: Pcm) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.push(speech[: 10 * 320])
+    encoder.skip(5)
+    (packet,) = encoder.push(speech[15 * 320 : 16 * 320])
+    assert (packet.frame_index, packet.sequence) == (15, 15)
+
+
+def test_packets_that_are_pushed_are_played_in_order(engine: Engine, packets: list[Packet]) -> None:
+    whole, single = StreamDecoder(engine), StreamDecoder(engine)
+    for packet in packets:
+        whole.push(packet)
+    parts = []
+    for packet in packets:
+        single.push(packet)
+        parts.append(single.pull())
+    np.testing.assert_array_equal(whole.pull(150), np.concatenate(parts))
+    assert (whole.played, whole.concealed, whole.noise) == (150, 0, 0)
+
+
+def test_a_shortage_conceals_then_plays_noise_then_fades_back(engine: Engine, packets: list[Packet]) -> None:
+    decoder = StreamDecoder(engine)
+    for packet in packets[:60]:
+        decoder.push(packet)
+    decoder.pull(60)
+    gap = decoder.pull(20)
+    assert (decoder.played, decoder.concealed, decoder.noise) == (60, FADE_FRAMES, 20 - FADE_FRAMES)
+    noise = gap[FADE_FRAMES * 320 :]
+    assert 0 < np.sqrt(np.mean(noise**2)) <= 0.01
+    decoder.push(packets[80])
+    back = decoder.pull()
+    assert abs(back[0]) < 0.05
+    assert decoder.played == 61
+
+
+def test_before_the_first_packet_there_is_only_quiet_noise(engine: Engine) -> None:
+    decoder = StreamDecoder(engine)
+    assert np.abs(decoder.pull(10)).max() < 0.01
+    assert (decoder.concealed, decoder.noise) == (0, 10)
+
+
+def test_a_silence_packet_plays_comfort_noise(engine: Engine, packets: list[Packet]) -> None:
+    decoder = StreamDecoder(engine)
+    decoder.push(Packet(0, 0, 0, (), packets[0].model_id, silence_frames=3))
+    decoder.pull(3)
+    assert (decoder.played, decoder.noise) == (0, 3)
+
+
+def test_another_models_packet_is_refused(engine: Engine, packets: list[Packet]) -> None:
+    wrong = packets[0].model_id ^ 1
+    with pytest.raises(PacketError, match=f"packet of model {wrong:04x}, this stream decodes"):
+        StreamDecoder(engine).push(Packet(0, 0, 8, packets[0].codes, wrong))
+
+
+def test_an_older_packet_is_refused(engine: Engine, packets: list[Packet]) -> None:
+    decoder = StreamDecoder(engine)
+    decoder.push(packets[5])
+    with pytest.raises(PacketError, match="packet begins at frame 4, after frame 6 was reached"):
+        decoder.push(packets[4])
+
+
+def test_compute_time_is_counted(engine: Engine, speech: Pcm) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.push(speech)
+    assert encoder.frames == 150
+    assert encoder.compute_seconds > 0
