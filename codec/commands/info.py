@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import platform
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from math import prod
 from pathlib import Path
+
+from safetensors import safe_open
 
 from codec.commands.shared import add_engine_argument, bitrate_text
 from codec.config import CodecConfig
-from codec.engine import load_engine
-from codec.engine.base import EngineError
+from codec.engine import EngineError, load_engine
 from codec.tlfile import TlFile, TlFileError, read_tl
+from codec.weights import shipped
 
 HELP = "Describe a .tl file; without one, the codec: its engine, weights and versions. Status 1 for a damaged file."
 ERRORS = (EngineError, TlFileError, OSError)
@@ -49,10 +53,21 @@ def _codec_rows(engine_name: str) -> list[tuple[str, str]]:
         ("precision", engine.precision),
         ("preset", config.preset),
         ("model id", engine.model_id),
+        ("parameters", _parameters(config.preset)),
         ("bitrates", f"{rates[0]:g} to {rates[-1]:g} kbit/s in steps of {rates[0]:g}"),
         ("python", platform.python_version()),
         *((package, _version(package)) for package in PACKAGES),
     ]
+
+
+def _parameters(preset: str) -> str:
+    """How many numbers the shipped weights have, and how many of them are in each part."""
+    counts: Counter[str] = Counter()
+    with safe_open(shipped(preset) / "model.safetensors", framework="numpy") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - it is no dict
+            counts[name.partition(".")[0]] += prod(tensors.get_slice(name).get_shape())
+    parts = ", ".join(f"{part} {count:,}" for part, count in sorted(counts.items()))
+    return f"{counts.total():,} ({parts})"
 
 
 def _version(package: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-ENGINES = ("onnx", "torch")
+from codec.engine import ENGINES
 
 
 class CommandError(Exception):
@@ -13,7 +13,7 @@ class CommandError(Exception):
 
 
 def add_engine_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the network (default: onnx)")
+    parser.add_argument("--engine", choices=ENGINES, default="onnx", help="what runs the network (default: onnx)")
 
 
 def check_target(source: Path, target: Path) -> None:
