@@ -104,8 +104,13 @@ function leave() {
 /** The session ended by a fault. */
 function over(problem) {
   end("");
-  page.problem(problem, { onRetry: join });
-  el["problem-retry"].focus();
+  const retry = problem.code === "room-full" ? { onRetry: chooseRoom, action: "Choose another room" } : { onRetry: join };
+  page.problem(problem, { ...retry, focus: true });
+}
+
+function chooseRoom() {
+  el.room.focus();
+  el.room.select();
 }
 
 function end(status) {
@@ -140,7 +145,7 @@ const on = {
     const before = state.peer?.name ?? "The other person";
     state.peer = participant;
     page.peer(participant);
-    if (participant) page.headline(`${participant.name} is on the line.`, there ? "You can talk." : `${participant.name} joined the call.`);
+    if (participant) page.headline(`${participant.name} is on the line.`, there ? "You joined the call, and can talk." : "They joined the call, and you can talk.");
     else alone(reason === "left" ? `${before} left the call.` : `${before} vanished: the connection broke off.`);
   },
 

@@ -42,7 +42,7 @@ MICROPHONE.SecurityError = MICROPHONE.NotAllowedError;
 MICROPHONE.AbortError = MICROPHONE.NotReadableError;
 
 const SERVER = {
-  "room-full": ["This room is full", "A call is for two, and two are already in this one.", "Choose another room name below."],
+  "room-full": ["This room is full", "A call is for two, and two are already in this one.", "Choose another room, and tell the other person."],
   "node-full": ["The server is full", null, "Wait until another call has ended, then try again."],
   version: ["This page is out of date", null, "Reload the page to get the one that fits the server."],
   bitrate: ["No such bitrate", null, ""],

@@ -1,7 +1,7 @@
 // Numbers and names as people read them. Pure functions.
 
 const NONE = "–";
-const THIN_SPACE = "\u2009";
+const THIN_SPACE = "\u202f"; // narrow, and no line breaks there
 const PHONE_LINE_KBPS = 64; // ITU-T G.711, what a digital telephone line gives one call
 
 export function number(value, digits = 0) {

@@ -17,6 +17,7 @@ export class Line {
   #reach = 0; // how much of the line is whole, 0..1
   #size = { width: 0, height: 0 };
   #still;
+  #painted = null; // what is on the canvas while nothing moves
   connected = false;
 
   constructor(canvas) {
@@ -48,7 +49,10 @@ export class Line {
     this.#reach += ((this.connected ? 1 : 0) - this.#reach) * (this.#still.matches ? 1 : 1 - Math.exp(-seconds * 3));
     this.#me.advance(seconds);
     this.#them.advance(seconds);
-    this.#paint(now);
+    const picture = this.#still.matches || (this.#me.flat && this.#them.flat)
+      ? [this.#thickness, this.#reach].map((value) => value.toFixed(3)).join() : null;
+    if (picture === null || picture !== this.#painted) this.#paint(now);
+    this.#painted = picture;
   }
 
   #paint(now) {
@@ -61,8 +65,8 @@ export class Line {
     const whole = width * (0.62 + 0.38 * this.#reach);
     context.strokeStyle = this.#gradient(width);
     context.beginPath();
-    for (let x = 0; x <= whole; x += POINT_SPACING) context.lineTo(x, this.#height(x, width, height, now));
-    context.lineTo(whole, this.#height(whole, width, height, now));
+    for (let x = 0; x <= whole; x += POINT_SPACING) context.lineTo(x, this.#height(x, whole, width, height, now));
+    context.lineTo(whole, this.#height(whole, whole, width, height, now));
     context.stroke();
     if (whole < width - 1) this.#dots(whole, width, height);
   }
@@ -80,14 +84,14 @@ export class Line {
     context.globalAlpha = 1;
   }
 
-  #height(x, width, height, now) {
+  #height(x, whole, width, height, now) {
     if (this.#still.matches) return height / 2;
     const share = x / width;
     const phase = 2 * Math.PI * BEATS_PER_SECOND * now;
     const turn = (2 * Math.PI) / WAVELENGTH;
     const mine = this.#me.at(share) * Math.sin(x * turn - phase);
     const theirs = this.#them.at(1 - share) * Math.sin((width - x) * turn * 1.13 - phase * 1.07);
-    const held = Math.min(1, share * 9, (1 - share) * 9); // the ends are held
+    const held = Math.min(1, (9 * x) / width, (9 * (whole - x)) / width); // the ends are held
     return height / 2 + (mine + theirs) * held * (height / 2 - this.#thickness) * 0.9;
   }
 
@@ -101,6 +105,7 @@ export class Line {
   #readColours() {
     const style = getComputedStyle(document.documentElement);
     this.#colours = { me: style.getPropertyValue("--me"), them: style.getPropertyValue("--them") };
+    this.#painted = null;
   }
 
   #resize() {
@@ -110,6 +115,7 @@ export class Line {
     this.#canvas.height = Math.round(height * scale);
     this.#context.setTransform(scale, 0, 0, scale, 0, 0);
     this.#size = { width, height };
+    this.#painted = null;
   }
 }
 
@@ -129,6 +135,10 @@ class Ripple {
       this.#head = (this.#head + 1) % this.#history.length;
       this.#history[this.#head] = this.#smooth;
     }
+  }
+
+  get flat() {
+    return this.level < 0.001 && this.#history.every((height) => height < 0.002);
   }
 
   /** Height 0..1 of the ripple at this share of the way. */

@@ -47,7 +47,7 @@ export class Page {
   }
 
   lobby(status = "") {
-    this.headline("Talk over a very thin\u00a0line.", status || "A call for two, in a few kilobits per second.");
+    this.headline("Talk over a very thin\u00a0line.", status || "A call for two, at a few kilobits a second.");
     this.el["me-name"].textContent = "You";
     this.el["me-note"].textContent = "not in a call";
     this.el["them-name"].textContent = "Nobody yet";
@@ -134,7 +134,7 @@ export class Page {
       "loss-down": percent(lossDown),
       "loss-down-note": `in all ${count(heard.missing)} lost, of these ${count(heard.late)} late`,
       concealed: count(stats.downlink_concealed + heard.missing),
-      "concealed-note": `server ${count(stats.downlink_concealed)}, browser ${count(heard.missing)}; ${count(heard.underruns)} underruns`,
+      "concealed-note": `server ${count(stats.downlink_concealed)}, browser ${count(heard.missing)}; underruns ${count(heard.underruns)}`,
     };
     for (const [id, value] of Object.entries(text)) this.el[`n-${id}`].textContent = value;
   }
@@ -146,21 +146,23 @@ export class Page {
   }
 
   /** Shows a Problem; `action` is the text of the button that calls `onRetry`. */
-  problem(problem, { onRetry = null, action = "Try again" } = {}) {
+  problem(problem, { onRetry = null, action = "Try again", focus = false } = {}) {
     this.el["problem-title"].textContent = problem.title;
     this.el["problem-text"].textContent = problem.message;
     this.el["problem-hint"].textContent = problem.hint;
-    this.el.problem.dataset.code = problem.code;
     this.el["problem-retry"].hidden = problem.final || onRetry === null;
     this.el["problem-retry"].textContent = action;
     this.el["problem-close"].hidden = problem.final;
     this.#onRetry = onRetry;
     this.el.problem.hidden = false;
+    document.body.dataset.problem = problem.code;
     this.el.problem.scrollIntoView({ block: "nearest" });
+    if (focus) this.el["problem-retry"].focus();
   }
 
   clearProblem({ refocus = false } = {}) {
     this.el.problem.hidden = true;
+    delete document.body.dataset.problem;
     if (refocus) this.el.headline.focus();
   }
 

@@ -1,16 +1,19 @@
 // The playout buffer: frames in, in any order; sound out, in order and on time.
 //
-// A plain object without clock or port, so that a test can drive it. Its delay is steered by the *reserve*: the fewest
-// frames that may wait at the moment when the next one is due. An underrun or a late frame raises the reserve, a long
-// quiet time lowers it again; the delay follows by playing slightly faster or slower, where nobody hears it. A frame
-// that is missing is replaced by the fading mirror image of what was last heard.
+// A plain object without clock or port, so that a test can drive it; time is counted in samples of the loudspeaker. Its
+// delay is steered by the *reserve*: how long the luckiest frame may have waited when it is due, or in other words how
+// much later it could have come. An underrun or a late frame raises the reserve, a long quiet time lowers it again; the
+// delay follows by playing slightly faster or slower, where nobody hears it. A frame that is missing is replaced by the
+// fading mirror image of what was last heard.
 
 import { crossfade, shrink, stretch } from "./splice.js";
 
-const RESERVE_MIN = 2;
-const RESERVE_MAX = 14;
-const OVERFULL = 12; // frames above the reserve from which sound is skipped instead of played faster
-const WINDOW_FRAMES = 75; // how long the waiting frames are watched before the delay is changed
+const RESERVE_MIN_FRAMES = 1;
+const RESERVE_MAX_FRAMES = 14;
+const START_FRAMES = 2; // wait for so many above the reserve before the first is played
+const OVERFULL_FRAMES = 12; // above the reserve: from here sound is skipped instead of played faster
+const TOLERANCE_FRAMES = 0.5; // the delay is changed only if it is off by more
+const WINDOW_FRAMES = 75; // how long the frames are watched before the delay is changed
 const CALM_FRAMES = 750; // how long nothing must go wrong before the reserve shrinks
 const RESTART_FRAMES = 375; // a jump of the sequence beyond this is a new stream
 const JOIN_SAMPLES = 64;
@@ -23,9 +26,10 @@ export class Playout {
   #waiting = true;
   #chunk = new Float32Array(0); // what is being played, from #at
   #at = 0;
-  #heard; // the last two frames that were really heard, the source of concealment
-  #concealed; // samples of concealment played since
-  #fewest = Infinity; // frames waiting, minimum of this window
+  #heard; // the last two frames' worth of what was played
+  #mirror; // the same at the moment when concealment began
+  #concealed; // samples of concealment played since then
+  #leastWait = Infinity; // of the frames played in this window
   #window = 0;
   #calm = 0;
   #debt = 0; // samples to take out (above 0) or to put in (below)
@@ -33,10 +37,11 @@ export class Playout {
 
   constructor({ frameSamples }) {
     this.frameSamples = frameSamples;
-    this.reserve = RESERVE_MIN;
+    this.reserve = RESERVE_MIN_FRAMES;
     this.counts = { played: 0, missing: 0, late: 0, underruns: 0, skipped: 0 };
     this.#heard = new Float32Array(2 * frameSamples);
-    this.#concealed = this.#heard.length;
+    this.#mirror = this.#heard.slice();
+    this.#concealed = this.#mirror.length;
   }
 
   /** Takes one frame (Float32Array) that came at `now`, in samples of the loudspeaker's clock. */
@@ -59,6 +64,7 @@ export class Playout {
     while (filled < out.length) {
       if (this.#at === this.#chunk.length) {
         this.#chunk = this.#nextChunk(now + filled);
+        this.#remember(this.#chunk);
         this.#at = 0;
       }
       const count = Math.min(out.length - filled, this.#chunk.length - this.#at);
@@ -92,12 +98,12 @@ export class Playout {
 
   #nextChunk(now) {
     if (this.#waiting) {
-      if (this.waitingFrames <= this.reserve) return this.#conceal(PAUSE_SAMPLES);
+      if (this.waitingFrames < this.reserve + START_FRAMES) return this.#conceal(PAUSE_SAMPLES);
       this.#waiting = false;
       this.#settle();
+      this.#passHoles();
     }
-    if (this.waitingFrames > this.reserve + OVERFULL) this.#skip();
-    this.#watch();
+    if (this.waitingFrames > this.reserve + OVERFULL_FRAMES) this.#skip();
     if (this.#frames.has(this.#next)) return this.#join(this.#adapt(this.#take(now), now));
     if (this.waitingFrames > 0) {
       this.#next += 1;
@@ -110,6 +116,11 @@ export class Playout {
     return this.#conceal(PAUSE_SAMPLES);
   }
 
+  /** After an underrun: what was lost meanwhile has had its time. */
+  #passHoles() {
+    for (; !this.#frames.has(this.#next); this.#next += 1) this.counts.missing += 1;
+  }
+
   #take(now) {
     const { samples, arrived } = this.#frames.get(this.#next);
     this.#frames.delete(this.#next);
@@ -117,6 +128,7 @@ export class Playout {
     this.counts.played += 1;
     this.#delays.sum += now - arrived;
     this.#delays.count += 1;
+    this.#watch(now - arrived);
     return samples;
   }
 
@@ -142,7 +154,7 @@ export class Playout {
     return chunk;
   }
 
-  /** Fades from concealment, if any was played, into real sound, and remembers it. */
+  /** Fades from concealment, if any was played, into real sound. */
   #join(chunk) {
     if (this.#concealed > 0) {
       const joined = Float32Array.from(chunk);
@@ -150,18 +162,22 @@ export class Playout {
       chunk = joined;
     }
     this.#concealed = 0;
-    const kept = Math.min(chunk.length, this.#heard.length);
-    this.#heard.copyWithin(0, kept);
-    this.#heard.set(chunk.subarray(chunk.length - kept), this.#heard.length - kept);
     return chunk;
   }
 
+  #remember(chunk) {
+    const kept = Math.min(chunk.length, this.#heard.length);
+    this.#heard.copyWithin(0, kept);
+    this.#heard.set(chunk.subarray(chunk.length - kept), this.#heard.length - kept);
+  }
+
   #conceal(samples) {
+    if (this.#concealed === 0) this.#mirror.set(this.#heard);
     const out = new Float32Array(samples);
-    const last = this.#heard.length - 1;
+    const last = this.#mirror.length - 1;
     for (let i = 0; i < samples && this.#concealed < last; i += 1) {
       this.#concealed += 1;
-      out[i] = this.#heard[last - this.#concealed] * (1 - this.#concealed / last);
+      out[i] = this.#mirror[last - this.#concealed] * (1 - this.#concealed / last);
     }
     return out;
   }
@@ -175,29 +191,29 @@ export class Playout {
     this.#settle();
   }
 
-  #watch() {
-    this.#fewest = Math.min(this.#fewest, this.waitingFrames);
+  #watch(wait) {
+    this.#leastWait = Math.min(this.#leastWait, wait);
     this.#window += 1;
     this.#calm += 1;
-    if (this.#calm >= CALM_FRAMES && this.reserve > RESERVE_MIN) {
+    if (this.#calm >= CALM_FRAMES && this.reserve > RESERVE_MIN_FRAMES) {
       this.reserve -= 1;
       this.#calm = 0;
     }
     if (this.#window < WINDOW_FRAMES || this.#debt !== 0) return;
-    const excess = this.#fewest - this.reserve;
+    const excess = this.#leastWait - this.reserve * this.frameSamples;
     this.#settle();
-    this.#debt = excess * this.frameSamples;
+    if (Math.abs(excess) > TOLERANCE_FRAMES * this.frameSamples) this.#debt = excess;
   }
 
   #settle() {
     this.#debt = 0;
-    this.#fewest = Infinity;
+    this.#leastWait = Infinity;
     this.#window = 0;
   }
 
   #raiseReserve() {
-    if (this.#calm < WINDOW_FRAMES && this.reserve > RESERVE_MIN) return; // one mishap, one step
-    this.reserve = Math.min(RESERVE_MAX, this.reserve + 1);
+    if (this.#calm < WINDOW_FRAMES && this.reserve > RESERVE_MIN_FRAMES) return; // one mishap, one step
+    this.reserve = Math.min(RESERVE_MAX_FRAMES, this.reserve + 1);
     this.#calm = 0;
   }
 }

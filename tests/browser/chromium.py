@@ -1,0 +1,48 @@
+"""Debian's Chromium, one process for each fake microphone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+EXECUTABLE = "/usr/bin/chromium"
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+]
+MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+
+
+@asynccontextmanager
+async def chromium(clip: Path | None = None, *, microphone: bool = True) -> AsyncIterator[Browser]:
+    """A new Chromium process. Its microphone plays the WAV file over and over, or beeps without one."""
+    flags = FLAGS + (MICROPHONE if microphone else [])
+    if clip is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={clip.resolve()}")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=flags)
+        try:
+            yield browser
+        finally:
+            if browser.is_connected():
+                await browser.close()
+
+
+async def kill(browser: Browser) -> None:
+    """Ends the whole process at once, as a crash or a dead battery would."""
+    session = await browser.new_browser_cdp_session()
+    processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
+    for process in processes:
+        if process["type"] == "browser":
+            os.kill(process["id"], signal.SIGKILL)

@@ -1,0 +1,35 @@
+"""The page's own files without a server, and what the tests add to a page from outside."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, Page, Route
+
+HERE = Path(__file__).parent
+NOWHERE = "http://localhost/"  # nothing listens there: every request is answered from files
+
+
+async def serve_files(page: Page) -> None:
+    """Opens an empty page on which /static/ holds the product's files and /test/ this folder's."""
+    await page.route("**/*", _answer)
+    await page.goto(NOWHERE)
+
+
+async def add_test_files(context: BrowserContext) -> None:
+    """Lets pages of the real server load this folder's files from /test/, so that its CSP stays in force."""
+    await context.route("**/test/*", _answer)
+
+
+async def _answer(route: Route) -> None:
+    path = urlsplit(route.request.url).path
+    if path.startswith("/static/"):
+        body = files("web").joinpath(path.removeprefix("/static/")).read_bytes()
+    elif path.startswith("/test/"):
+        body = (HERE / path.removeprefix("/test/")).read_bytes()
+    else:
+        body = b"<!doctype html><title>test</title>"
+    await route.fulfill(body=body, content_type=mimetypes.guess_type(path)[0] or "text/html")
