@@ -15,6 +15,7 @@ from client.errors import CallError, PeerConnectionError, RefusedError, ServerGo
 from client.figures import Figures
 from client.frame import CODEC, Frame, level_dbfs
 from client.hangup import HangUp
+from client.hearing import Hearing
 from client.pacer import Pacer
 from client.recorder import Recorder
 from client.signalling import Signalling, connect, is_loopback, socket_url
@@ -76,6 +77,7 @@ class Call:
         self.outcome = "failed"
         self.level_dbfs = float("-inf")  # of the frame that came last
         self._hang_up = HangUp(joined_at=0.0, limit_seconds=plan.limit_seconds)
+        self._hearing = Hearing()
         self._hung_up = asyncio.Event()
         self._answer = asyncio.get_running_loop().create_future()
         self._pings: dict[int, float] = {}
@@ -224,7 +226,8 @@ class Call:
     def _heard(self, frame: Frame) -> None:
         self.recorder.push(frame)
         self.level_dbfs = level_dbfs(frame.pcm)
-        self._hang_up.heard(self.level_dbfs, time.monotonic())
+        if self._hearing.is_sound(self.level_dbfs):
+            self._hang_up.heard_at = time.monotonic()
 
 
 async def _leave(signalling: Signalling, caller: Caller) -> None:

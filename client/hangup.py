@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from math import inf
 
 SILENCE_SECONDS = 2.0
-SILENCE_FLOOR_DBFS = -50.0  # speech is far above, comfort noise below
 
 
 @dataclass
@@ -20,12 +19,7 @@ class HangUp:
     limit_seconds: float | None = None
     others: set[str] = field(default_factory=set)  # sessions of the participants that are here
     clip_ended_at: float | None = None
-    heard_at: float = -inf
-
-    def heard(self, level_dbfs: float, now: float) -> None:
-        """One frame of the other side, by its level."""
-        if level_dbfs > SILENCE_FLOOR_DBFS:
-            self.heard_at = now
+    heard_at: float = -inf  # when the other made a sound last
 
     def clip_ended(self, now: float) -> None:
         if self.clip_ended_at is None:

@@ -22,10 +22,12 @@ ARROWS: dict[str, set[str]] = {
     "client": {"client", "codec", "server.protocol"},
     "server": {"server", "codec", "web"},
     "server.http": {"server.http", "server.session", "server.rooms", "server.auth", "server.protocol"},
-    "server.session": {"server.rtc", "server.media", "server.rooms", "server.cluster.bus", "server.protocol"},
+    "server.session": {
+        "server.session", "server.rtc", "server.media", "server.rooms", "server.cluster.bus", "server.protocol",
+    },
     "server.rooms": set(),
     "server.protocol": {"server.protocol"},
-}
+}  # fmt: skip
 
 KEEPERS: dict[str, set[str]] = {
     "aiortc": {"server.rtc", "client.caller"},

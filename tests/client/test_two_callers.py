@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from client.call import Call, CallPlan
 from client.clip import Clip
 from client.frame import CODEC
-from client.hangup import SILENCE_FLOOR_DBFS
+from client.hearing import LOUDEST_DBFS
 from codec.audiofile import read_audio, write_audio
 from tests.sound import envelope_correlation, intelligibility
 
@@ -32,6 +32,7 @@ STOI_MARGIN = 0.15  # by which the other's voice must win over one's own
 CORRELATION_FLOOR = 0.6
 
 Sound = NDArray[np.float32]
+StartCall = Callable[..., subprocess.Popen[str]]
 
 
 @contextmanager
@@ -85,13 +86,25 @@ def clips(voices: dict[str, Sound], tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / f"{name}.wav" for name in voices}
 
 
-def start_call(url: str, *options: str | Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "thinline", "call", "--server", url, *map(str, options)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start_call() -> Iterator[StartCall]:
+    """Starts `thinline call`; what still runs at the end of the test is ended."""
+    calls: list[subprocess.Popen[str]] = []
+
+    def start(url: str, *options: str | Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "thinline", "call", "--server", url, *map(str, options)]
+        calls.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return calls[-1]
+
+    yield start
+    for call in calls:
+        if call.poll() is None:
+            call.kill()
+            call.communicate()
 
 
 def test_each_hears_the_other(
-    server: str, voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
+    server: str, start_call: StartCall, voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
 ) -> None:
     calls = {}
     for name, clip in clips.items():
@@ -131,7 +144,9 @@ def check_summary(report: dict[str, object], name: str, other: str) -> None:
     assert figures["delay_ms"] == pytest.approx(figures["playout_delay_ms"] + figures["round_trip_ms"])
 
 
-async def test_a_third_caller_is_told_that_the_room_is_full(server: str, clips: dict[str, Path]) -> None:
+async def test_a_third_caller_is_told_that_the_room_is_full(
+    server: str, start_call: StartCall, clips: dict[str, Path]
+) -> None:
     calls = [Call(CallPlan(server, "full", name), Clip(np.zeros(CODEC.sample_rate * 600, np.float32))) for name in "ab"]
     running = [asyncio.create_task(call.run()) for call in calls]
     await until(lambda: all(call.joined for call in calls))
@@ -147,7 +162,7 @@ async def test_a_third_caller_is_told_that_the_room_is_full(server: str, clips: 
 
 
 async def test_the_recording_survives_the_server(
-    voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
+    start_call: StartCall, voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
 ) -> None:
     record = tmp_path / "kept.wav"
     long = np.tile(voices["ben"], 100)
@@ -157,7 +172,7 @@ async def test_the_recording_survives_the_server(
         await until(lambda: call.joined is not None)
         other = start_call(url, "--room", "doomed", "--wav", clips["ann"], "--record", record, "--json", "-")
         # It hears us as soon as we hear it speak: both clips have begun, and both ways are open.
-        await until(lambda: call.playing and call.level_dbfs > SILENCE_FLOOR_DBFS)
+        await until(lambda: call.playing and call.level_dbfs > LOUDEST_DBFS)
         await until(lambda frames=call.recorder.received: call.recorder.received > frames + 30)
         process.kill()
         output, errors = await asyncio.to_thread(other.communicate, timeout=PATIENCE_SECONDS)
