@@ -79,20 +79,28 @@ class Seat(Generic[Member]):
     Entering raises RoomFullError or NodeFullError.
     """
 
-    room: Room[Member]
-
     def __init__(self, rooms: Rooms[Member], name: str, member: Member, bitrate_kbps: float) -> None:
         self._rooms = rooms
         self._member = member
         self._wish = (name, bitrate_kbps)
+        self._room: Room[Member] | None = None
+
+    @property
+    def room(self) -> Room[Member]:
+        """Once it was entered, and still when it was left."""
+        assert self._room is not None
+        return self._room
 
     @property
     def others(self) -> tuple[Member, ...]:
-        return tuple(member for member in self.room.members if member is not self._member)
+        """Nobody before it was entered."""
+        if self._room is None:
+            return ()
+        return tuple(member for member in self._room.members if member is not self._member)
 
     async def __aenter__(self) -> Seat[Member]:
         name, bitrate_kbps = self._wish
-        self.room = self._rooms._enter(name, self._member, bitrate_kbps)
+        self._room = self._rooms._enter(name, self._member, bitrate_kbps)
         return self
 
     async def __aexit__(

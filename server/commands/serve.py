@@ -18,10 +18,12 @@ from codec.engine import ENGINES, Engine, EngineError, load_engine
 from server.app import make_app
 from server.config import ConfigError, ServerConfig, read_config
 from server.log import set_up_logging
+from server.rtc.interfaces import host_addresses
 from server.tls import TlsError, context_from_files, self_signed_context
 
 HELP = "Serve calls: the page, the signalling and the sound. Stops cleanly on Ctrl-C and SIGTERM."
 
+EVERYWHERE = ("0.0.0.0", "::", "")
 FAREWELL_SECONDS = 6.0  # how long sessions may take to end when the server does
 
 
@@ -84,6 +86,9 @@ async def _listen(runner: web.AppRunner, config: ServerConfig, context: ssl.SSLC
 
 
 def _greeting(config: ServerConfig, engine: Engine, port: int) -> str:
-    host = "localhost" if config.host in ("0.0.0.0", "::", "") else config.host
-    url = f"{'https' if config.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-    return f"thinline serves on {url} (model {engine.model_id}, engine {engine.name}, workers {config.workers})"
+    hosts = [config.host]
+    if config.host in EVERYWHERE:
+        hosts = ["localhost", *(address for address in host_addresses() if ":" not in address)]
+    scheme = "https" if config.tls else "http"
+    urls = ", ".join(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts)
+    return f"thinline serves on {urls} (model {engine.model_id}, engine {engine.name}, workers {config.workers})"

@@ -28,6 +28,7 @@ class Downlink:
         worker: CodecWorker,
         send: Callable[[bytes], bool],
         failed: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker = worker
         self.decoder = StreamDecoder(engine)
@@ -36,6 +37,7 @@ class Downlink:
         self.late = 0  # frames that the worker had no time for
         self._send = send
         self._failed = failed
+        self._clock = clock
         self._deadline_seconds = LATE_FRAMES * engine.config.frame_ms / 1000
         self._sequence = 0
 
@@ -50,7 +52,7 @@ class Downlink:
             return
         play = partial(self._play, self._sequence, now_ms)
         self._sequence += 1
-        deadline = time.monotonic() + self._deadline_seconds
+        deadline = self._clock() + self._deadline_seconds
         self.worker.submit(Job(partial(self._step, packet), play, self._failed, self._pass_over, deadline))
 
     def _step(self, packet: Packet | None) -> Pcm | None:

@@ -84,3 +84,21 @@ class ComplaintError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.error = Error(code, text)
+
+
+FAULT = Error("internal", "the server made a mistake; its log has the details")
+
+
+def ending_of(item: Item) -> EndingError:
+    """How a session ends by an event that ends it."""
+    match item:
+        case SocketGone():
+            return EndingError("vanished")
+        case MediaGone(cause):
+            return EndingError("vanished", Error("media", cause))
+        case Shutdown():
+            return EndingError("left", Bye("shutdown"))
+        case CodecFailed():
+            return EndingError("failed", FAULT)
+        case _:
+            raise AssertionError(f"{item} ends nothing")

@@ -27,38 +27,34 @@ from server.protocol import (
     PeerLeft,
     Ping,
     Pong,
-    ProtocolError,
     Room,
     ServerMessage,
     SetBitrate,
     SetDenoise,
-    VersionError,
-    parse_client,
     serialise,
 )
 from server.rooms import RoomFullError, Seat, SeatError
 from server.rtc.peer import SdpError
 from server.session.inbox import (
+    FAULT,
     BitrateChanged,
-    CodecFailed,
     ComplaintError,
     EndingError,
     Heard,
     Item,
-    MediaGone,
     OtherJoined,
     OtherLeft,
     Relay,
-    Shutdown,
     SocketGone,
+    ending_of,
 )
+from server.session.lobby import parse_heard, wait_for_join
 from server.session.media import SessionMedia
 from server.session.node import Node
 
 logger = logging.getLogger(__name__)
 
-FAULT = Error("internal", "the server made a mistake; its log has the details")
-
+BACKLOG = 32  # messages that may wait to be handled; beyond it the socket is not read
 
 class Socket(Protocol):
     """The WebSocket as a session sees it."""
@@ -103,64 +99,47 @@ class Session:
                 ending = early
             finally:
                 reader.cancel()
+                await asyncio.wait([reader])
                 self._node.sessions.discard(self)
             self._log("session ended", reason=ending.reason, code=getattr(ending.farewell, "code", None))
             if ending.farewell is not None:
                 await self._tell(ending.farewell)
 
     async def _read(self) -> None:
-        """Moves messages from the socket to the inbox, each when those before it were handled."""
+        """Moves messages from the socket to the inbox."""
         while (text := await self._socket.receive()) is not None:
             self.post(Heard(text))
-            await self._inbox.join()
+            if self._inbox.qsize() >= BACKLOG:
+                await self._inbox.join()
         self.post(SocketGone())
 
     async def _attend(self) -> EndingError:
         """Waits for the join, takes the seat and keeps it until the session is over. Raises EndingError without one."""
-        join = await self._wait_for_join()
+        join = await wait_for_join(self._inbox, self._tell, self._node.limits.join_seconds)
+        if self._node.draining:
+            raise EndingError("failed", Error("node-full", "this server is shutting down"))
         self._name, self._denoise = join.name, join.denoise
         bitrate_kbps = self._node.bitrate_kbps if join.bitrate_kbps is None else join.bitrate_kbps
         try:
             self._node.media.n_q(bitrate_kbps)
-            self._seat: Seat[Session] = self._node.rooms.seat(join.room, self, bitrate_kbps)
-            async with self._seat:
-                ending = await self._stay()
+            return await self._sit(self._node.rooms.seat(join.room, self, bitrate_kbps))
         except BitrateError as error:
             raise EndingError("failed", Error("bitrate", str(error))) from None
         except SeatError as error:
             code = "room-full" if isinstance(error, RoomFullError) else "node-full"
             raise EndingError("failed", Error(code, str(error))) from None
-        for other in self._seat.others:
-            other.post(OtherLeft(self, ending.reason))
-        return ending
 
-    async def _wait_for_join(self) -> Join:
-        """Raises EndingError for whatever can't be followed by a join."""
-        limit = self._node.limits.join_seconds
+    async def _sit(self, seat: Seat[Session]) -> EndingError:
+        """Keeps the seat until the session is over, gives it back, and then tells the others. Raises SeatError."""
+        self._seat = seat
+        ending = EndingError("vanished")  # unless more is known: the task may be cancelled
         try:
-            async with asyncio.timeout(limit):
-                while True:
-                    item = await self._inbox.get()
-                    try:
-                        return self._join_in(item)
-                    except ComplaintError as complaint:
-                        if complaint.error.code != "state":
-                            raise EndingError("failed", complaint.error) from None
-                        await self._tell(complaint.error)
-                    finally:
-                        self._inbox.task_done()
-        except TimeoutError:
-            raise EndingError("failed", Error("state", f"no join came within {limit:g} s")) from None
-
-    def _join_in(self, item: Item) -> Join:
-        if not isinstance(item, Heard):
-            raise _ending_of(item)
-        message = _parse(item.text)
-        if not isinstance(message, Join):
-            raise ComplaintError("state", f"{message.type} came before join")
-        if self._node.draining:
-            raise EndingError("failed", Error("node-full", "this server is shutting down"))
-        return message
+            async with seat:
+                ending = await self._stay()
+        finally:
+            for other in seat.others:
+                other.post(OtherLeft(self, ending.reason))
+        return ending
 
     async def _stay(self) -> EndingError:
         """In the room: handles what comes until something ends the session."""
@@ -226,8 +205,8 @@ class Session:
 
     async def _handle(self, item: Item) -> None:
         match item:
-            case Heard(text):
-                await self._obey(_parse(text))
+            case Heard():
+                await self._obey(parse_heard(item))
             case OtherJoined(other):
                 self.media.listen(other.media)
                 await self._tell(PeerJoined(other.participant))
@@ -240,7 +219,7 @@ class Session:
             case Relay(message):
                 await self._tell(message)
             case _:
-                raise _ending_of(item)
+                raise ending_of(item)
 
     async def _obey(self, message: ClientMessage) -> None:
         match message:
@@ -298,30 +277,3 @@ class Session:
 
     def _log(self, event: str, **facts: object) -> None:
         logger.info(event, extra={"facts": {"session": self.id, **facts}})
-
-
-def _parse(text: str | bytes) -> ClientMessage:
-    """Raises ComplaintError for what is no message, EndingError for another protocol version."""
-    if isinstance(text, bytes):
-        raise ComplaintError("malformed", "a message must be text, not binary")
-    try:
-        return parse_client(text)
-    except VersionError as error:
-        raise EndingError("failed", Error(error.code, str(error))) from None
-    except ProtocolError as error:
-        raise ComplaintError(error.code, str(error)) from None
-
-
-def _ending_of(item: Item) -> EndingError:
-    """How the session ends by an event that ends it."""
-    match item:
-        case SocketGone():
-            return EndingError("vanished")
-        case MediaGone(cause):
-            return EndingError("vanished", Error("media", cause))
-        case Shutdown():
-            return EndingError("left", Bye("shutdown"))
-        case CodecFailed():
-            return EndingError("failed", FAULT)
-        case _:
-            raise AssertionError(f"{item} ends nothing")

@@ -1,0 +1,164 @@
+"""A codec that is quick and simple to reckon with, and a client that says what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import aiohttp
+import numpy as np
+from aiohttp.test_utils import TestServer
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from codec.config import CodecConfig
+from codec.engine.base import Codes, Pcm, State
+from server.app import NODE
+from server.media.frame import frame_to_bytes
+from server.protocol import (
+    VERSION,
+    Answer,
+    ClientMessage,
+    Error,
+    Join,
+    Joined,
+    Offer,
+    ServerMessage,
+    Stats,
+    parse_server,
+    serialise,
+)
+from server.session import Node
+
+PATIENCE_SECONDS = 60  # for a busy machine; nothing waits so long on purpose
+
+
+class TinyEngine:
+    """Stands for the network only: a frame's codes say its first sample, and it decodes to that sample throughout."""
+
+    name = "tiny"
+    precision = "fp32"
+    model_id = "0123456789abcdef"
+    config = CodecConfig()
+
+    def __init__(self) -> None:
+        self.threads: dict[int, set[int]] = {}  # by stream: on which threads it ran
+        self.held = threading.Event()  # while it is clear, every step waits
+        self.held.set()
+        self.broken = False
+        self._streams = 0
+
+    def encoder_state(self) -> State:
+        self._streams += 1
+        self.threads[self._streams] = set()
+        return self._streams
+
+    decoder_state = encoder_state
+
+    def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:
+        self._step(state)
+        return np.full(n_q, round((float(pcm[0]) + 1) / 2 * 1023), np.int16), state
+
+    def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
+        self._step(state)
+        return np.full(self.config.hop, float(codes[0]) / 1023 * 2 - 1, np.float32), state
+
+    def _step(self, stream: int) -> None:
+        self.held.wait(PATIENCE_SECONDS)
+        self.threads[stream].add(threading.get_ident())
+        if self.broken:
+            raise RuntimeError("the engine was told to break")
+
+
+class Client:
+    """One WebSocket, spoken to in messages."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def say(self, message: ClientMessage) -> None:
+        await self.socket.send_str(serialise(message))
+
+    async def hear(self) -> ServerMessage:
+        """The next message that is no `stats`."""
+        while isinstance(message := await self.hear_any(), Stats):
+            pass
+        return message
+
+    async def hear_any(self) -> ServerMessage:
+        return parse_server(await self.socket.receive_str(timeout=PATIENCE_SECONDS))
+
+    async def hear_error(self) -> Error:
+        message = await self.hear()
+        assert isinstance(message, Error), message
+        return message
+
+    async def join(self, room: str = "r", name: str = "Ada", bitrate_kbps: float | None = None) -> Joined:
+        await self.say(Join(VERSION, room, name, bitrate_kbps))
+        message = await self.hear()
+        assert isinstance(message, Joined), message
+        return message
+
+    async def closed(self) -> bool:
+        """Waits for what comes next and says whether it is the end."""
+        message = await self.socket.receive(timeout=PATIENCE_SECONDS)
+        return message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+
+
+class Sound:
+    """A data channel to the server, with what came over it."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.channel = self.connection.createDataChannel("pcm", ordered=False, maxRetransmits=0)
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self.sent = 0
+        self._opened = asyncio.Event()
+        self.channel.on("open", self._opened.set)
+        self.channel.on("message", self.heard.put_nowait)
+
+    async def open(self, client: Client) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        await client.say(Offer(self.connection.localDescription.sdp))
+        answer = await client.hear()
+        assert isinstance(answer, Answer), answer
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        await asyncio.wait_for(self._opened.wait(), PATIENCE_SECONDS)
+
+    def send(self, level: float) -> None:
+        """One frame that stands at `level` throughout."""
+        self.channel.send(frame_to_bytes(self.sent, 0, np.full(TinyEngine.config.hop, level, np.float32)))
+        self.sent += 1
+
+
+class Server:
+    """The application on a free port of the loopback."""
+
+    def __init__(self, server: TestServer, stack: AsyncExitStack) -> None:
+        self._server = server
+        self._stack = stack
+        self._http = aiohttp.ClientSession()
+        stack.push_async_callback(self._http.close)
+
+    @property
+    def node(self) -> Node:
+        return self._server.app[NODE]
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("/"))
+
+    def get(self, path: str, **headers: str) -> aiohttp.client._RequestContextManager:
+        return self._http.get(self._server.make_url(path), headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    async def connect(self, **headers: str) -> Client:
+        return Client(await self._http.ws_connect(self._server.make_url("/ws"), headers=headers))
+
+    def sound(self) -> Sound:
+        sound = Sound()
+        self._stack.push_async_callback(sound.connection.close)
+        return sound
+
+
+Serve = Callable[..., Awaitable[Server]]
