@@ -25,6 +25,10 @@ COMMANDS = {
     "bench": ("codec.commands.bench", "measure how fast the codec runs on this machine"),
 }
 
+# A stream computes on one thread. Numeric libraries read these when they are first imported; without them each call
+# would wake a thread for every core.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
@@ -35,6 +39,8 @@ _OWN_PACKAGES = {"client", "codec", "server", "web"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit status. Bad arguments leave through SystemExit, as argparse does it."""
+    for library in ONE_THREAD:
+        os.environ.setdefault(library, "1")
     try:
         status = _dispatch(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from codec.config import PRESETS
 from codec.train.augment import Batch, Corpus, Mixture, draw_batch
 from codec.train.generator import Average, trainable
-from codec.train.losses import ReconstructionLoss
+from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.quantizer import CodebookTrainer
 
 
@@ -36,10 +36,11 @@ class Recipe:
     learning_rate: float = 8e-4
     final_learning_rate: float = 2e-5
     warmup_steps: int = 200
-    continuous_steps: int = 800  # before the quantizer comes in
-    start_vectors: int = 24_000  # embeddings that the codebooks' k-means start sees
-    commitment: float = 0.25
-    clip_norm: float = 5.0
+    continuous_steps: int = 600  # before the quantizer comes in
+    start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
+    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 1.0, "wave": 1.0})
+    commitment: float = 1.0
+    clip_norm: float = 200.0
     favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
     precision: str = "fp32"
     seed: int = 1
@@ -95,36 +96,40 @@ class Trainer:
         batch = draw_batch(self.corpus, recipe.mixture, self.rng, recipe.batch, recipe.frames * self.config.hop)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, self.step)
-        loss, figures = self._forward(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        figures = self._accumulate(batch)
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm))
         if not np.isfinite(norm):
-            raise TrainingError(f"the gradient of step {self.step} is not finite (loss {float(loss.detach()):g})")
+            raise TrainingError(f"the gradient of step {self.step} is not finite : {figures}")
         self.optimizer.step()
         self.step += 1
         self.average.update(self.model)
         return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def _accumulate(self, batch: Batch) -> dict[str, float]:
+        """Forward and backward -> figures for the log."""
         source = torch.from_numpy(batch.source).to(self.device)
         target = torch.from_numpy(batch.target).to(self.device)
         mode = torch.from_numpy(batch.denoise).to(self.device)[:, None].expand(-1, self.recipe.frames)
         size = len(source)
         z, _ = self.model.encoder.step(source[:, None], mode, self.model.encoder.initial_state(size))
         z = self.model.quantizer.project_in(z)
-        commitment, figures = z.new_zeros(()), dict[str, float]()
+        figures = dict[str, float]()
+        backward_from, gradients = list[Tensor](), list[Tensor | None]()
         if self.step < self.recipe.continuous_steps:
             self._collect(z)
         else:
             quantized = self.codebooks(z, self._draw_n_q(size))
-            z, commitment = quantized.z, quantized.commitment
-            figures = {"commitment": float(commitment.detach()), "perplexity": perplexity(quantized.codes[:, 0])}
+            z = quantized.z
+            backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]
+            figures["commitment"] = float(quantized.commitment.detach())
+            figures["perplexity"] = perplexity(quantized.codes[:, 0])
         z = self.model.quantizer.project_out(z)
         output, _ = self.model.decoder.step(z, self.model.decoder.initial_state(size))
-        loss, parts = self.loss(target, output[:, 0])
-        figures |= {name: float(part.detach()) for name, part in parts.items()}
-        return loss + self.recipe.commitment * commitment, figures
+        losses = self.loss(target, output[:, 0])
+        gradients.append(balanced_gradient(losses, self.recipe.loss_weights, output))
+        torch.autograd.backward([*backward_from, output], gradients)
+        return figures | {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _collect(self, z: Tensor) -> None:
         """Keeps the last embeddings before the quantizer comes in, and starts the codebooks from them."""
@@ -196,7 +201,7 @@ def perplexity(codes: Tensor) -> float:
 class CsvLog:
     """Means of the last `every` steps, a row each; plot it with anything."""
 
-    columns = ("step", "seconds", "mel", "complex", "commitment", "perplexity", "grad_norm", "learning_rate")
+    columns = ("step", "seconds", "mel", "complex", "wave", "commitment", "perplexity", "grad_norm", "learning_rate")
 
     def __init__(self, path: Path, step: int, every: int = 50) -> None:
         self.path, self.every, self.recent = path, every, list[dict[str, float]]()

@@ -42,19 +42,24 @@ def power(spec: Tensor) -> Tensor:
 
 
 class ReconstructionLoss:
-    """Multi-scale log-mel distance (arXiv 2107.03312, equation 5, its log term as L1), and the distance of
-    magnitude-compressed complex spectra, which also binds the phase: without it short training stays hoarse."""
+    """Distances between two sounds, each for its own fault.
+
+    `mel`: multi-scale log-mel (arXiv 2107.03312, equation 5, its log term, as L1): timbre and loudness.
+    `complex`: magnitude-compressed complex spectra: phase too, or short training stays hoarse.
+    `wave`: samples: the strong low partials, which find their phase by it first.
+    """
 
     def __init__(
-        self, sample_rate: int, mel_windows: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048),
-        complex_windows: tuple[int, ...] = (256, 1024), mel_weight: float = 1.0, complex_weight: float = 1.0,
+        self,
+        sample_rate: int,
+        mel_windows: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048),
+        complex_windows: tuple[int, ...] = (256, 1024),
     ) -> None:
         self.sample_rate = sample_rate
         self.mel_windows, self.complex_windows = mel_windows, complex_windows
-        self.mel_weight, self.complex_weight = mel_weight, complex_weight
 
-    def __call__(self, target: Tensor, output: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """target, output [B, samples] -> the weighted sum and its unweighted parts."""
+    def __call__(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
+        """target, output [B, samples] -> the distances by name, each a scalar."""
         mel, compressed = target.new_zeros(()), target.new_zeros(())
         for window in sorted({*self.mel_windows, *self.complex_windows}):
             with torch.no_grad():
@@ -64,7 +69,8 @@ class ReconstructionLoss:
                 mel = mel + self._mel_distance(wanted, given, window) / len(self.mel_windows)
             if window in self.complex_windows:
                 compressed = compressed + _compressed_distance(wanted, given) / len(self.complex_windows)
-        return self.mel_weight * mel + self.complex_weight * compressed, {"mel": mel, "complex": compressed}
+        wave = (target - output).abs().mean() / (target.abs().mean() + 1e-3)
+        return {"mel": mel, "complex": compressed, "wave": wave}
 
     def _mel_distance(self, wanted: Tensor, given: Tensor, window: int) -> Tensor:
         bank = mel_filterbank(self.sample_rate, window, min(64, window // 4), wanted.device)
@@ -72,6 +78,16 @@ class ReconstructionLoss:
             torch.log((power(spec) + LOG_FLOOR**2).sqrt().transpose(1, 2) @ bank) for spec in (wanted, given)
         ]
         return (logs[0] - logs[1]).abs().mean()
+
+
+def balanced_gradient(losses: dict[str, Tensor], weights: dict[str, float], output: Tensor) -> Tensor:
+    """The gradient of the losses at `output`, each brought to the norm that is its weight (the balancer of arXiv
+    2210.13438, section 3.4, with the batch's own norms): neither a loud batch nor a steep loss takes over."""
+    total = torch.zeros_like(output)
+    for name, loss in losses.items():
+        (gradient,) = torch.autograd.grad(loss, output, retain_graph=True)
+        total += gradient * (weights[name] / gradient.norm().clamp(min=1e-12))
+    return total
 
 
 def _compressed_distance(wanted: Tensor, given: Tensor) -> Tensor:

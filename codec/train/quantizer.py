@@ -40,7 +40,7 @@ class CodebookTrainer:
         self.sums.copy_(state["sums"])
 
     @torch.no_grad()
-    def start(self, vectors: Tensor, iterations: int = 10) -> None:
+    def start(self, vectors: Tensor, iterations: int = 6) -> None:
         """Sets every codebook by k-means on vectors [N, d] and what the quantizers before it leave of them."""
         residual = vectors
         for index, book in enumerate(self.quantizer.codebooks):
@@ -76,7 +76,7 @@ class CodebookTrainer:
             self._learn(index, code, residual.detach())
             residual = residual - entry
         through = flat + (total - flat).detach()
-        commitment = commitment / n_q.float().mean()
+        commitment = commitment / n_q.float().mean() / flat.detach().var().clamp(min=1e-6)
         return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
 
     @torch.no_grad()

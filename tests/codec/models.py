@@ -21,7 +21,8 @@ def small_model() -> SoundStream:
     with torch.no_grad():
         model.encoder.film.gamma[1].mul_(0.5)
         model.encoder.film.beta[1].add_(0.3)
-        z, _ = model.encoder.step(torch.randn(4, 1, 100 * SMALL.hop), torch.zeros(4, 100), model.encoder.initial_state(4))
+        sound, state = torch.randn(4, 1, 100 * SMALL.hop), model.encoder.initial_state(4)
+        z, _ = model.encoder.step(sound, torch.zeros(4, 100), state)
         vectors = model.quantizer.project_in(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
         CodebookTrainer(model.quantizer).start(vectors)
     return folded(model)

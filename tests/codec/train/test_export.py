@@ -1,0 +1,48 @@
+"""A checkpoint becomes weights that an engine loads, and that are the averaged generator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from codec.engine import load_engine
+from codec.train.augment import Corpus
+from codec.train.export import export, load_average
+from codec.train.loop import Trainer, TrainingError
+from codec.weights import digest
+from tests.codec.train.test_loop import RECIPE
+
+
+@pytest.fixture
+def checkpoint(tiny_corpus: Corpus, tmp_path: Path) -> Path:
+    trainer = Trainer(replace(RECIPE, steps=2, frames=8, batch=2, continuous_steps=100), tiny_corpus, tmp_path / "run")
+    trainer.run()
+    return trainer.checkpoint
+
+
+def test_exported_weights_are_the_average(checkpoint: Path, tmp_path: Path) -> None:
+    model = load_average(checkpoint)
+    model_id = export(model, tmp_path / "weights")
+    assert model_id == digest(tmp_path / "weights" / "model.safetensors")[:16]
+    assert json.loads((tmp_path / "weights" / "manifest.json").read_text())["preset"] == "base"
+    frame = np.random.default_rng(0).standard_normal(320).astype(np.float32) * 0.1
+    for name in ("onnx", "torch"):
+        engine = load_engine(name, weights=tmp_path / "weights")
+        codes, _ = engine.encode(frame, 24, 0.0, engine.encoder_state())
+        wanted = model.encode(torch.from_numpy(frame)[None, None], 24)[0, :, 0].numpy()
+        assert np.array_equal(codes, wanted)
+
+
+def test_weight_normalisation_is_folded(checkpoint: Path) -> None:
+    assert not any("parametrizations" in name for name in load_average(checkpoint).state_dict())
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    torch.save({"recipe": {"preset": "base"}, "average": {"steps": 1}}, tmp_path / "other.pt")
+    with pytest.raises(TrainingError, match="does not fit this codec"):
+        load_average(tmp_path / "other.pt")

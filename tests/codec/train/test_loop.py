@@ -1,0 +1,75 @@
+"""The loop learns, resumes to the bit, and stops with a clear error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from codec.train.augment import Corpus
+from codec.train.loop import Recipe, Trainer, TrainingError, learning_rate, perplexity
+
+# 4 steps of 256 frames feed k-means, which wants as many vectors as a codebook has entries.
+RECIPE = Recipe(steps=6, batch=8, frames=32, continuous_steps=4, start_vectors=1024, warmup_steps=2)
+
+
+def weights(trainer: Trainer) -> list[torch.Tensor]:
+    return [value.clone() for value in trainer.average.model.state_dict().values()]
+
+
+def test_a_run_resumes_exactly_where_it_stopped(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    whole = Trainer(RECIPE, tiny_corpus, tmp_path / "whole")
+    whole.run()
+    first = Trainer(RECIPE, tiny_corpus, tmp_path / "parts")
+    first.out.mkdir()
+    for _ in range(3):  # in the middle of the embeddings being collected for the codebooks' start
+        first.train_step()
+    first.save()
+    second = Trainer(replace(RECIPE, seed=99), tiny_corpus, tmp_path / "parts")
+    second.resume()
+    assert second.step == 3
+    second.run()
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert (tmp_path / "whole" / "log.csv").read_text().startswith("step,seconds,mel,complex")
+
+
+def test_training_lowers_the_loss(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=25, frames=16, batch=2, continuous_steps=100, learning_rate=1e-3)
+    trainer = Trainer(recipe, tiny_corpus, tmp_path)
+    figures = [trainer.train_step()["mel"] for _ in range(25)]
+    assert sum(figures[-5:]) < sum(figures[:5])
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    trainer = Trainer(replace(RECIPE, frames=16, batch=2, continuous_steps=100), tiny_corpus, tmp_path)
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="the gradient of step 0 is not finite"):
+        trainer.train_step()
+
+
+def test_without_a_checkpoint_there_is_nothing_to_resume(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint at"):
+        Trainer(RECIPE, tiny_corpus, tmp_path).resume()
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"rubbish")
+    with pytest.raises(TrainingError, match="is not a checkpoint"):
+        Trainer(RECIPE, tiny_corpus, tmp_path).resume()
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    recipe = Recipe(steps=100, warmup_steps=10)
+    rates = [learning_rate(recipe, step) for step in range(101)]
+    assert max(rates) == rates[10] == recipe.learning_rate
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(recipe.final_learning_rate)
+
+
+def test_perplexity_counts_codes_in_use() -> None:
+    assert perplexity(torch.arange(8)) == pytest.approx(8)
+    assert perplexity(torch.zeros(8, dtype=torch.long)) == pytest.approx(1)

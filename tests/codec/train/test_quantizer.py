@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from codec.rvq import ResidualVectorQuantizer
+from codec.train.quantizer import CodebookTrainer
+from tests.codec.models import SMALL
+
+
+@pytest.fixture
+def vectors() -> torch.Tensor:
+    """Clustered vectors, as speech is."""
+    generator = torch.Generator().manual_seed(5)
+    centres = torch.randn(40, SMALL.code_dimension, generator=generator)
+    choice = torch.randint(40, (2000,), generator=generator)
+    return centres[choice] + 0.1 * torch.randn(2000, SMALL.code_dimension, generator=generator)
+
+
+@pytest.fixture
+def trainer(vectors: torch.Tensor) -> CodebookTrainer:
+    torch.manual_seed(0)
+    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL))
+    trainer.start(vectors)
+    return trainer
+
+
+def error(trainer: CodebookTrainer, vectors: torch.Tensor, n_q: int) -> float:
+    codes = trainer.quantizer.search(vectors, n_q)
+    entries = sum(trainer.quantizer.codebooks[q][codes[:, q]] for q in range(n_q))
+    return float((vectors - entries).square().mean())
+
+
+def test_k_means_start_explains_most_and_every_stage_more(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
+    errors = [error(trainer, vectors, n_q) for n_q in (1, 2, 3, 4)]
+    assert errors[0] < 0.5 * float(vectors.var())
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_gradients_pass_straight_through(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
+    z = vectors[:20].T[None].clone().requires_grad_()
+    trainer(z, torch.tensor([4])).z.sum().backward()
+    assert z.grad is not None
+    torch.testing.assert_close(z.grad, torch.ones_like(z))
+
+
+@pytest.mark.parametrize("n_q", [1, 2, 4])
+def test_an_example_sees_its_own_depth_only(trainer: CodebookTrainer, vectors: torch.Tensor, n_q: int) -> None:
+    z = vectors[:20].T[None]
+    books = trainer.quantizer.codebooks.clone()
+    quantized = trainer(z, torch.tensor([n_q]))
+    wanted = sum(books[q][quantized.codes[:, q]] for q in range(n_q))
+    torch.testing.assert_close(quantized.z[0].T, wanted)
+
+
+def test_learning_lowers_the_error(vectors: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL), decay=0.9)
+    before = error(trainer, vectors, 4)
+    for batch in vectors.split(200) * 5:
+        trainer(batch.T[None], torch.tensor([4]))
+    assert error(trainer, vectors, 4) < 0.5 * before
+
+
+def test_unused_entries_come_back_to_life(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
+    trainer.quantizer.codebooks[0][3] = 1e6
+    trainer.sums[0][3], trainer.usage[0][3] = 1e6, 1.0
+    for _ in range(400):
+        trainer(vectors[:200].T[None], torch.tensor([1]))
+    assert trainer.quantizer.codebooks.abs().max() < 10
