@@ -139,6 +139,8 @@ class Server:
         self._server = server
         self._stack = stack
         self._http = aiohttp.ClientSession()
+        self._clients: list[Client] = []  # a socket that nobody holds is closed, so the test's stack holds them
+        stack.callback(self._clients.clear)
         stack.push_async_callback(self._http.close)
 
     @property
@@ -153,7 +155,9 @@ class Server:
         return self._http.get(self._server.make_url(path), headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     async def connect(self, **headers: str) -> Client:
-        return Client(await self._http.ws_connect(self._server.make_url("/ws"), headers=headers))
+        client = Client(await self._http.ws_connect(self._server.make_url("/ws"), headers=headers))
+        self._clients.append(client)
+        return client
 
     def sound(self) -> Sound:
         sound = Sound()

@@ -1,0 +1,104 @@
+"""`thinline serve` as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+PATIENCE_SECONDS = 120
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("THINLINE_")} | more
+
+
+@contextmanager
+def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and the line that it prints when it serves."""
+    command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", "0", "--workers", "1"]
+    process = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**variables)
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def refused(*arguments: str, **variables: str) -> tuple[int, str]:
+    """Status and what stands on stderr of a server that can't start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "thinline", "serve", *arguments],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment(**variables), check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_it_serves_and_ends_cleanly(number: signal.Signals) -> None:
+    with serving() as (process, greeting):
+        said = re.fullmatch(r"thinline serves on (http://127\.0\.0\.1:\d+) \(model [0-9a-f]{16}, engine onnx, "
+                            r"workers 1\)\n", greeting)  # fmt: skip
+        assert said, greeting
+        with urllib.request.urlopen(said[1] + "/readyz", timeout=PATIENCE_SECONDS) as response:
+            assert response.status == 200
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, out, errors) == (0, "", "")
+
+
+def test_it_serves_https_with_a_certificate_of_its_own() -> None:
+    with serving("--tls-self-signed") as (_, greeting):
+        said = re.search(r"https://127\.0\.0\.1:\d+", greeting)
+        assert said, greeting
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        with urllib.request.urlopen(said[0] + "/healthz", timeout=PATIENCE_SECONDS, context=trusting) as response:
+            assert response.status == 200
+
+
+def test_a_port_in_use_is_a_clear_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, errors = refused("--host", "127.0.0.1", "--port", str(port))
+    assert (status, errors) == (1, f"thinline: can't listen on 127.0.0.1 port {port}: the port is in use\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        (("--port", "70000"), {}, "thinline: port 70000 is outside 0..65535\n"),
+        ((), {"THINLINE_PORT": "x"}, "thinline: THINLINE_PORT: 'x' is no whole number\n"),
+        (("--workers", "0"), {}, "thinline: workers 0: there must be at least one\n"),
+        (("--tls-cert", "absent.pem"), {}, "thinline: a TLS certificate needs its key"),
+        (("--tls-cert", "absent.pem", "--tls-key", "k"), {}, "thinline: absent.pem: No such file"),
+        (("--host", "no.such.host.invalid", "--port", "0"), {}, "thinline: can't listen on no.such.host.invalid"),
+        ((), {"THINLINE_BITRATE_KBPS": "5"}, "thinline: bitrate 5 kbit/s is not one of 0.75"),
+        (("--weights", "absent"), {}, "thinline: "),
+    ],
+    ids=["port", "variable", "workers", "key", "certificate", "host", "bitrate", "weights"],
+)  # fmt: skip
+def test_what_can_not_be_served_is_one_line(arguments: tuple[str, ...], variables: dict[str, str], says: str) -> None:
+    status, errors = refused(*arguments, **variables)
+    assert status == 1
+    assert errors.startswith(says)
+    assert errors.count("\n") == 1
+
+
+def test_serving_does_not_load_torch() -> None:
+    program = "import sys, server.commands.serve, codec.engine.onnx; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,130 @@
+"""The server's end of a peer connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from server.protocol import IceServer
+from server.rtc import peer as peer_module
+from server.rtc.interfaces import host_addresses
+from server.rtc.peer import BUFFER_LIMIT_BYTES, Peer, PeerEvents, SdpError
+from tests.server.doubles import PATIENCE_SECONDS
+
+
+class Ends:
+    """A browser's end and the server's end."""
+
+    def __init__(self, loopback: bool = True, ice_servers: tuple[IceServer, ...] = ()) -> None:
+        self.browser = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.opened = asyncio.Event()
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.causes: asyncio.Queue[str] = asyncio.Queue()
+        events = PeerEvents(self.opened.set, self.frames.put_nowait, self.causes.put_nowait)
+        self.server = Peer(events, ice_servers, loopback)
+
+    async def offer(self) -> str:
+        await self.browser.setLocalDescription(await self.browser.createOffer())
+        return self.browser.localDescription.sdp
+
+    async def connect(self) -> None:
+        answer = await self.server.answer(await self.offer())
+        await self.browser.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    async def close(self) -> None:
+        await self.server.close()
+        await self.browser.close()
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    ends = Ends()
+    yield ends
+    await ends.close()
+
+
+async def test_messages_go_both_ways_over_the_loopback(ends: Ends) -> None:
+    channel = ends.browser.createDataChannel("pcm", ordered=False, maxRetransmits=0)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    channel.on("message", heard.put_nowait)
+    assert not ends.server.send(b"too early")
+    await ends.connect()
+    await asyncio.wait_for(ends.opened.wait(), PATIENCE_SECONDS)
+    channel.send(b"up")
+    assert await asyncio.wait_for(ends.frames.get(), PATIENCE_SECONDS) == b"up"
+    assert ends.server.send(b"down")
+    assert await asyncio.wait_for(heard.get(), PATIENCE_SECONDS) == b"down"
+
+
+async def test_a_sender_whose_channel_is_full_drops(ends: Ends) -> None:
+    ends.browser.createDataChannel("pcm", ordered=False, maxRetransmits=0)
+    await ends.connect()
+    await asyncio.wait_for(ends.opened.wait(), PATIENCE_SECONDS)
+    sent = [ends.server.send(bytes(BUFFER_LIMIT_BYTES + 1)) for _ in range(3)]  # nothing leaves before the loop runs
+    assert sent == [True, False, False]
+
+
+async def test_only_one_channel_of_the_right_name_is_taken(ends: Ends) -> None:
+    for label in ("chat", "pcm", "pcm"):
+        ends.browser.createDataChannel(label)
+    await ends.connect()
+    await asyncio.wait_for(ends.opened.wait(), PATIENCE_SECONDS)
+    assert ends.server.send(b"x")
+
+
+@pytest.mark.parametrize("loopback", [True, False], ids=["from-here", "from-elsewhere"])
+async def test_the_loopback_is_offered_to_clients_on_this_machine_only(loopback: bool) -> None:
+    ends = Ends(loopback)
+    ends.browser.createDataChannel("pcm")
+    answer = await ends.server.answer(await ends.offer())
+    assert (" 127.0.0.1 " in answer) is loopback
+    assert all(f" {address} " in answer for address in host_addresses())
+    await ends.close()
+
+
+async def test_sound_tracks_are_refused(ends: Ends) -> None:
+    ends.browser.createDataChannel("pcm")
+    ends.browser.addTransceiver("audio")
+    with pytest.raises(SdpError, match="one data channel and nothing else; it has audio, application"):
+        await ends.server.answer(await ends.offer())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda sdp: sdp.replace("a=ice-ufrag", "a=ice-u"),
+        lambda sdp: sdp.replace("a=fingerprint", "a=finger"),
+        lambda sdp: sdp.replace("a=sctp-port:5000", "a=sctp-port:x"),
+        lambda sdp: sdp.replace("m=application", "m=application\r\nm=application"),
+        lambda sdp: sdp[: sdp.index("m=")],
+        lambda sdp: sdp.replace("a=candidate:", "a=candidate:x "),
+    ],
+    ids=["ice", "fingerprint", "port", "line", "half", "candidate"],
+)  # fmt: skip
+async def test_a_spoiled_offer_is_refused_in_one_line(ends: Ends, spoil: Callable[[str], str]) -> None:
+    ends.browser.createDataChannel("pcm")
+    offer = await ends.offer()
+    with pytest.raises(SdpError, match=r"\Athe offer .*\Z"):
+        await ends.server.answer(spoil(offer))
+
+
+async def test_candidates_are_taken_or_refused(ends: Ends) -> None:
+    ends.browser.createDataChannel("pcm")
+    await ends.server.answer(await ends.offer())
+    await ends.server.add_candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host", "0", 0)
+    with pytest.raises(SdpError, match="fewer than 8 parts"):
+        await ends.server.add_candidate("candidate:1", "0", 0)
+    await ends.server.add_candidate("", None, None)
+
+
+async def test_closing_never_takes_long(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stubborn(RTCPeerConnection):
+        async def close(self) -> None:
+            await asyncio.sleep(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(peer_module, "RTCPeerConnection", Stubborn)
+    monkeypatch.setattr(peer_module, "CLOSE_SECONDS", 0.01)
+    await Peer(PeerEvents(lambda: None, lambda frame: None, lambda cause: None), (), True).close()

@@ -1,0 +1,82 @@
+"""Settings: from the environment, from flags, and what can't be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.config import ConfigError, ServerConfig, read_config
+from server.protocol import IceServer
+
+
+def test_nothing_given_means_a_call_on_this_machine() -> None:
+    config = read_config({"PATH": "/bin"}, {})
+    assert (config.host, config.port, config.engine, config.ice_servers) == ("localhost", 8080, "onnx", ())
+    assert config.workers >= 1
+    assert not config.tls
+
+
+def test_every_setting_has_its_variable() -> None:
+    config = read_config(
+        {
+            "THINLINE_HOST": "0.0.0.0",
+            "THINLINE_PORT": "9000",
+            "THINLINE_ENGINE": "torch",
+            "THINLINE_WEIGHTS": "w",
+            "THINLINE_WORKERS": "3",
+            "THINLINE_BITRATE_KBPS": "4.5",
+            "THINLINE_MAX_SESSIONS": "8",
+            "THINLINE_ICE_SERVERS": '[{"urls": "turn:t", "username": "u", "credential": "c"}, {"urls": ["stun:s"]}]',
+            "THINLINE_TLS_CERT": "c.pem",
+            "THINLINE_TLS_KEY": "k.pem",
+            "THINLINE_TLS_SELF_SIGNED": "0",
+            "THINLINE_LOG_LEVEL": "debug",
+        },
+        {},
+    )
+    ice = (IceServer(("turn:t",), "u", "c"), IceServer(("stun:s",)))
+    paths = {"weights": Path("w"), "tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}
+    assert config == ServerConfig("0.0.0.0", 9000, "torch", workers=3, bitrate_kbps=4.5, max_sessions=8,
+                                  ice_servers=ice, log_level="debug", **paths)  # fmt: skip
+    assert config.tls
+
+
+def test_flags_have_the_last_word() -> None:
+    config = read_config({"THINLINE_PORT": "9000", "THINLINE_HOST": "h"}, {"port": 1, "host": None})
+    assert (config.port, config.host) == (1, "h")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "says"),
+    [
+        ("PORT", "http", "THINLINE_PORT: 'http' is no whole number"),
+        ("PORT", "-1", "THINLINE_PORT: '-1' is no whole number"),
+        ("PORT", "65536", "port 65536 is outside 0..65535"),
+        ("WORKERS", "0", "workers 0"),
+        ("MAX_SESSIONS", "1", "max_sessions 1: a call needs two"),
+        ("BITRATE_KBPS", "six", "THINLINE_BITRATE_KBPS: 'six' is no number"),
+        ("LOG_LEVEL", "loud", "log_level 'loud' is not one of debug"),
+        ("TLS_SELF_SIGNED", "yes", "THINLINE_TLS_SELF_SIGNED: 'yes' is neither 0 nor 1"),
+        ("TLS_CERT", "c.pem", "tls_cert and tls_key"),
+        ("TLS_KEY", "k.pem", "tls_cert and tls_key"),
+        ("PROT", "1", "THINLINE_PROT is no setting; there are THINLINE_HOST"),
+        ("ICE_SERVERS", "stun:s", "THINLINE_ICE_SERVERS"),
+        ("ICE_SERVERS", "{}", "must be a JSON list such as"),
+        ("ICE_SERVERS", "[1]", "each server has urls"),
+        ("ICE_SERVERS", '[{"url": "stun:s"}]', "each server has urls"),
+        ("ICE_SERVERS", '[{"urls": []}]', "urls must be"),
+        ("ICE_SERVERS", '[{"urls": [3]}]', "urls must be"),
+        ("ICE_SERVERS", '[{"urls": "http://s"}]', "neither stun: nor turn:"),
+        ("ICE_SERVERS", '[{"urls": "turn:s", "username": 3}]', "must be strings"),
+    ],
+)
+def test_what_can_not_be_used_is_named(variable: str, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_config({f"THINLINE_{variable}": text}, {})
+    assert says in str(refused.value)
+
+
+def test_a_certificate_of_ones_own_and_a_self_signed_one_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="of its own"):
+        ServerConfig(tls_self_signed=True, tls_cert=Path("c"), tls_key=Path("k"))
