@@ -28,18 +28,19 @@ class Downlink:
         worker: CodecWorker,
         send: Callable[[bytes], bool],
         failed: Callable[[Exception], None],
+        sequence: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker = worker
         self.decoder = StreamDecoder(engine)
         self.jitter = JitterBuffer()
+        self.sequence = sequence  # of the next frame; the browser counts on, whoever speaks
         self.unsent = 0  # frames that found the data channel full or not open
         self.late = 0  # frames that the worker had no time for
         self._send = send
         self._failed = failed
         self._clock = clock
         self._deadline_seconds = LATE_FRAMES * engine.config.frame_ms / 1000
-        self._sequence = 0
 
     def receive(self, packet: bytes, now_ms: float) -> None:
         """Takes what came over the line. Raises PacketError where it is no packet."""
@@ -50,8 +51,8 @@ class Downlink:
         packet = self.jitter.pop(now_ms)
         if not self.jitter.started:
             return
-        play = partial(self._play, self._sequence, now_ms)
-        self._sequence += 1
+        play = partial(self._play, self.sequence, now_ms)
+        self.sequence += 1
         deadline = self._clock() + self._deadline_seconds
         self.worker.submit(Job(partial(self._step, packet), play, self._failed, self._pass_over, deadline))
 

@@ -61,10 +61,13 @@ class MediaPlane:
         self._workers.release(uplink.worker)
 
     def open_downlink(
-        self, voice: Uplink, send: Callable[[bytes], bool], failed: Callable[[Exception], None]
+        self, voice: Uplink, send: Callable[[bytes], bool], failed: Callable[[Exception], None], sequence: int
     ) -> Downlink:
-        """An ear for `voice`, on the same thread, paced from now on; to be closed with `close_downlink`."""
-        downlink = Downlink(self._engine, voice.worker, send, failed)
+        """An ear for `voice`, on the same thread, paced from now on; to be closed with `close_downlink`.
+
+        Its frames are numbered from `sequence` on.
+        """
+        downlink = Downlink(self._engine, voice.worker, send, failed, sequence)
         self._pacer.add(downlink)
         return downlink
 

@@ -22,6 +22,7 @@ from server.rtc.interfaces import loopback_offered
 
 LABEL = "pcm"
 BUFFER_LIMIT_BYTES = 2000  # a sender with more than this waiting skips the frame: delay must not grow
+ANSWER_SECONDS = 10.0  # a STUN or TURN server that doesn't answer takes its time
 CLOSE_SECONDS = 3.0  # aiortc may take its time over a peer that is gone; nobody waits longer than this
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,17 @@ class Peer:
         _check_offer(offer_sdp)
         try:
             with loopback_offered(self._loopback):
-                await self._connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
-                await self._connection.setLocalDescription(await self._connection.createAnswer())
+                await asyncio.wait_for(self._answer(offer_sdp), ANSWER_SECONDS)
+        except TimeoutError:
+            raise SdpError(f"the offer could not be answered within {ANSWER_SECONDS:g} s") from None
         except Exception as error:  # aiortc's parser and transports raise what they happen to stumble on
             logger.info("offer refused", exc_info=True)
             raise SdpError(f"the offer can't be answered: {_cause(error)}") from None
         return self._connection.localDescription.sdp
+
+    async def _answer(self, offer_sdp: str) -> None:
+        await self._connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
 
     async def add_candidate(self, candidate: str, sdp_mid: str | None, sdp_mline_index: int | None) -> None:
         """Takes a trickled candidate; an empty one ends them. Raises SdpError."""

@@ -38,6 +38,7 @@ class SessionMedia:
         self._post = post
         self._peer: Peer | None = None
         self._downlink: Downlink | None = None
+        self._sequence = 0  # of the first frame of the next downlink
         self._alive_at: float | None = None  # when the data channel opened
         self._asked_at = time.monotonic()  # when the way to a data channel began
         self._meter = Meter(node.media.config, self.uplink, self._asked_at)
@@ -58,11 +59,13 @@ class SessionMedia:
 
     def listen(self, other: SessionMedia | None) -> None:
         """Plays the other's voice from now on, or none."""
+        media = self._node.media
         if self._downlink is not None:
-            self._node.media.close_downlink(self._downlink)
+            media.close_downlink(self._downlink)
+            self._sequence = self._downlink.sequence
         self._downlink = None
         if other is not None:
-            self._downlink = self._node.media.open_downlink(other.uplink, self._send, self._fail)
+            self._downlink = media.open_downlink(other.uplink, self._send, self._fail, self._sequence)
         self._meter.follow(self._downlink)
 
     def hear(self, packet: bytes) -> None:

@@ -133,6 +133,7 @@ async def test_who_leaves_can_be_followed_by_another(serve: Serve) -> None:
     server = await serve()
     (ada, ada_sound), (bob, bob_sound), session = await call(server)
     await level_heard(bob_sound, ada_sound, 0.5)
+    before = frame_from_bytes(await ada_sound.heard.get(), HOP).sequence
     await bob.socket.close()
     assert await ada.hear() == PeerLeft(session, "vanished")
     eve, eve_sound = await server.connect(), server.sound()
@@ -140,6 +141,7 @@ async def test_who_leaves_can_be_followed_by_another(serve: Serve) -> None:
     await ada.hear()
     await eve_sound.open(eve)
     await level_heard(eve_sound, ada_sound, -0.5)
+    assert frame_from_bytes(await ada_sound.heard.get(), HOP).sequence > before
     await level_heard(ada_sound, eve_sound, 0.75)
 
 

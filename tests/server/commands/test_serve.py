@@ -15,6 +15,8 @@ from contextlib import contextmanager
 
 import pytest
 
+import thinline
+
 PATIENCE_SECONDS = 120
 
 
@@ -35,15 +37,6 @@ def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Pope
     finally:
         process.kill()
         process.communicate()
-
-
-def refused(*arguments: str, **variables: str) -> tuple[int, str]:
-    """Status and what stands on stderr of a server that can't start."""
-    done = subprocess.run(
-        [sys.executable, "-m", "thinline", "serve", *arguments],
-        capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment(**variables), check=False,
-    )  # fmt: skip
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
@@ -74,8 +67,10 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        status, errors = refused("--host", "127.0.0.1", "--port", str(port))
-    assert (status, errors) == (1, f"thinline: can't listen on 127.0.0.1 port {port}: the port is in use\n")
+        command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"thinline: can't listen on 127.0.0.1 port {port}: the port is in use\n"
 
 
 @pytest.mark.parametrize(
@@ -92,9 +87,18 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     ],
     ids=["port", "variable", "workers", "key", "certificate", "host", "bitrate", "weights"],
 )  # fmt: skip
-def test_what_can_not_be_served_is_one_line(arguments: tuple[str, ...], variables: dict[str, str], says: str) -> None:
-    status, errors = refused(*arguments, **variables)
-    assert status == 1
+def test_what_can_not_be_served_is_one_line(
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("server.commands.serve.set_up_logging", lambda level: None)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert thinline.main(["serve", *arguments]) == 1
+    errors = capsys.readouterr().err
     assert errors.startswith(says)
     assert errors.count("\n") == 1
 

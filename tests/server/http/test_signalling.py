@@ -87,6 +87,17 @@ async def test_a_socket_that_dies_frees_its_seat_and_the_other_hears_of_it(serve
     await (await server.connect()).join()
 
 
+async def test_a_socket_that_answers_no_ping_is_dead(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.http.signalling.HEARTBEAT_SECONDS", 1.0)
+    server = await serve()
+    ada, bob = await server.connect(), await server.connect()
+    bob.socket._autoping = False
+    await ada.join()
+    session = (await bob.join()).session
+    await ada.hear()
+    assert await ada.hear() == PeerLeft(session, "vanished")
+
+
 async def test_the_bitrate_changes_for_both(serve: Serve) -> None:
     server = await serve()
     ada, bob = await server.connect(), await server.connect()

@@ -22,7 +22,7 @@ class Ear:
         self.faults: list[Exception] = []
         self.full = False
         self.now = 1e9  # far ahead of the worker's own clock, which decides what is late
-        self.downlink = Downlink(engine, worker, self._take, self.faults.append, lambda: self.now)
+        self.downlink = Downlink(engine, worker, self._take, self.faults.append, clock=lambda: self.now)
 
     def _take(self, message: bytes) -> bool:
         if not self.full:
