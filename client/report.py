@@ -55,7 +55,9 @@ class Report:
     recording: str | None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        """One object; numbers to four decimals."""
+        figures = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return json.dumps(figures, ensure_ascii=False, indent=2)
 
     def to_text(self) -> str:
         """A few lines for a person."""
@@ -90,7 +92,7 @@ def report_of(call: Call, error: str | None, recording: Path | None) -> Report:
         error=error,
         bitrate_kbps=call.bitrate_kbps,
         denoise=call.plan.denoise,
-        call_seconds=round(call.ended_at - call.joined_at, 3) if call.joined else 0.0,
+        call_seconds=call.ended_at - call.joined_at if call.joined else 0.0,
         sent_seconds=_seconds(figures.sent_frames),
         clip_played_seconds=_seconds(call.clip.played),
         received_seconds=_seconds(recorder.received),

@@ -7,9 +7,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from yarl import URL
 
 from client.errors import CallError, ServerGoneError, UnreachableError
 from server.protocol import ClientMessage, ProtocolError, ServerMessage, parse_server, serialise
@@ -19,20 +19,21 @@ CLOSE_SECONDS = 2.0
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
-def socket_url(server: str) -> URL:
+def socket_url(server: str) -> SplitResult:
     """`http://host:port` -> `ws://host:port/ws`. Raises CallError for what is no address of a server."""
     try:
-        url = URL(server)
-        if url.scheme not in _SOCKET_SCHEMES or not url.host:
+        url = urlsplit(server)
+        _ = url.port  # looks at it for the first time
+        if url.scheme not in _SOCKET_SCHEMES or not url.hostname:
             raise ValueError
-        return url.with_scheme(_SOCKET_SCHEMES[url.scheme]) / "ws"
     except ValueError:
         raise CallError(f"{server!r} is no server address, such as http://localhost:8080") from None
+    return SplitResult(_SOCKET_SCHEMES[url.scheme], url.netloc, url.path.rstrip("/") + "/ws", "", "")
 
 
-def is_loopback(url: URL) -> bool:
+def is_loopback(url: SplitResult) -> bool:
     """Whether the server runs on this machine, by its address."""
-    host = url.host or ""
+    host = url.hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -63,7 +64,7 @@ class Signalling:
 
 
 @asynccontextmanager
-async def connect(url: URL, insecure: bool = False) -> AsyncIterator[Signalling]:
+async def connect(url: SplitResult, insecure: bool = False) -> AsyncIterator[Signalling]:
     """Opens the socket for the block, then closes it. Raises UnreachableError.
 
     `insecure` takes any certificate: for a server with one that it signed itself.
@@ -71,7 +72,7 @@ async def connect(url: URL, insecure: bool = False) -> AsyncIterator[Signalling]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS)) as session:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                socket = await session.ws_connect(url, ssl=not insecure)
+                socket = await session.ws_connect(url.geturl(), ssl=not insecure)
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
             raise UnreachableError(_why(url, error)) from None
         try:
@@ -81,14 +82,18 @@ async def connect(url: URL, insecure: bool = False) -> AsyncIterator[Signalling]
                 await asyncio.wait_for(socket.close(), CLOSE_SECONDS)
 
 
-def _why(url: URL, error: Exception) -> str:
+def _why(url: SplitResult, error: Exception) -> str:
     """One sentence for a connection that could not be made."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate of {url.host} is not trusted; --insecure accepts it"
+        return f"the certificate of {url.hostname} is not trusted; --insecure accepts it"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"no TLS at {url.netloc}; perhaps the server speaks http, not https"
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"no thinline server at {url}: it answered HTTP {error.status}"
+        return f"no thinline server at {url.geturl()}: it answered HTTP {error.status}"
     if isinstance(error, TimeoutError):
-        return f"no server answers at {url}: no connection within {CONNECT_SECONDS:g} s"
+        return f"no server answers at {url.geturl()}: no connection within {CONNECT_SECONDS:g} s"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no server answers at {url}: {error.os_error.strerror or error.os_error}"
-    return f"no server answers at {url}: {error}"
+        return f"no server answers at {url.geturl()}: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+        return f"the server at {url.netloc} closed the connection; perhaps it speaks https, not http"
+    return f"no server answers at {url.geturl()}: {error}"

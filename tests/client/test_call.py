@@ -149,7 +149,16 @@ async def test_another_kind_of_server(echo_server: EchoServer, plan: CallPlan, c
         await Call(replace(plan, server=echo_server.url + "elsewhere"), clip).run()
 
 
-@pytest.mark.parametrize("server", ["", "localhost:8080", "ftp://localhost", "http://", "http://localhost:port"])
-async def test_what_is_no_address(server: str, clip: Clip) -> None:
-    with pytest.raises(CallError, match="no server address"):
-        await Call(CallPlan(server, "r", "Ann"), clip).run()
+async def test_tls_where_there_is_none(plan: CallPlan, clip: Clip) -> None:
+    with pytest.raises(UnreachableError, match="perhaps the server speaks http, not https"):
+        await Call(replace(plan, server=plan.server.replace("http:", "https:")), clip).run()
+
+
+async def test_a_server_that_hangs_up(clip: Clip) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(UnreachableError, match="closed the connection"):
+            await Call(CallPlan(f"http://127.0.0.1:{port}", "r", "Ann"), clip).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from client.call import Call, CallPlan
 from client.clip import Clip
+from client.figures import percent
 from client.frame import CODEC
 from client.hearing import LOUDEST_DBFS
 from codec.audiofile import read_audio, write_audio
@@ -30,6 +33,8 @@ PATIENCE_SECONDS = 120  # for a busy machine; nothing waits so long on purpose
 STOI_FLOOR = 0.5
 STOI_MARGIN = 0.15  # by which the other's voice must win over one's own
 CORRELATION_FLOOR = 0.6
+ATTEMPTS = 3  # a call runs in real time: on a busy machine frames come too late and are dropped
+LOSS_CEILING_PERCENT = 5.0
 
 Sound = NDArray[np.float32]
 StartCall = Callable[..., subprocess.Popen[str]]
@@ -98,23 +103,46 @@ def start_call() -> Iterator[StartCall]:
 
     yield start
     for call in calls:
-        if call.poll() is None:
-            call.kill()
-            call.communicate()
+        with call:  # closes its pipes
+            if call.poll() is None:
+                call.kill()
 
 
-def test_each_hears_the_other(
-    server: str, start_call: StartCall, voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
-) -> None:
+def call_each_other(
+    server: str, start_call: StartCall, clips: dict[str, Path], folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Both call; their summaries. What each heard is in `folder`."""
     calls = {}
     for name, clip in clips.items():
-        record, summary = tmp_path / f"heard-by-{name}.wav", tmp_path / f"{name}.json"
+        record, summary = folder / f"heard-by-{name}.wav", folder / f"{name}.json"
         options = ["--room", "pair", "--name", name, "--bitrate", "18", "--record", record, "--json", summary]
         calls[name] = start_call(server, *options, "--wav", clip)
     for call in calls.values():
         output, errors = call.communicate(timeout=PATIENCE_SECONDS)
         assert (call.returncode, errors) == (0, "")
         assert "smaller is better" in output
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in calls}
+
+
+def loss_percent(report: dict[str, Any]) -> float:
+    """Of the worst place where frames get lost."""
+    filled = report["downlink_concealed_frames"] + report["downlink_noise_frames"]
+    filled_percent = percent(filled, filled + report["downlink_played_frames"])
+    return max(report["uplink_loss_percent"], report["downlink_loss_percent"], filled_percent)
+
+
+def test_each_hears_the_other(
+    server: str, start_call: StartCall, voices: dict[str, Sound], clips: dict[str, Path], tmp_path: Path
+) -> None:
+    for _ in range(ATTEMPTS):
+        reports = call_each_other(server, start_call, clips, tmp_path)
+        loss = max(map(loss_percent, reports.values()))
+        if loss <= LOSS_CEILING_PERCENT:
+            break
+    else:
+        if os.getloadavg()[0] > (os.cpu_count() or 1):
+            pytest.skip(f"this machine is too busy for calls in real time: {loss:.0f} % of the frames were lost")
+        pytest.fail(f"{loss:.0f} % of the frames were lost, {ATTEMPTS} times")
 
     for name, other in (("ann", "ben"), ("ben", "ann")):
         heard = read_audio(tmp_path / f"heard-by-{name}.wav")
@@ -124,10 +152,10 @@ def test_each_hears_the_other(
         assert stoi > STOI_FLOOR
         assert stoi > own + STOI_MARGIN
         assert correlation > CORRELATION_FLOOR
-        check_summary(json.loads((tmp_path / f"{name}.json").read_text()), name, other)
+        check_summary(reports[name], name, other)
 
 
-def check_summary(report: dict[str, object], name: str, other: str) -> None:
+def check_summary(report: dict[str, Any], name: str, other: str) -> None:
     print(json.dumps(report))
     assert (report["room"], report["name"], report["others"]) == ("pair", name, [other])
     assert report["outcome"] in ("other-left", "other-silent")
@@ -141,7 +169,7 @@ def check_summary(report: dict[str, object], name: str, other: str) -> None:
     assert figures["encode_rtf"] > 0
     assert figures["decode_rtf"] > 0
     assert figures["playout_delay_ms"] > 0
-    assert figures["delay_ms"] == pytest.approx(figures["playout_delay_ms"] + figures["round_trip_ms"])
+    assert figures["delay_ms"] == pytest.approx(figures["playout_delay_ms"] + figures["round_trip_ms"], abs=0.001)
 
 
 async def test_a_third_caller_is_told_that_the_room_is_full(
