@@ -3,7 +3,8 @@
 import { connectionFailed } from "./errors.js";
 
 export const HEADER_BYTES = 8;
-const BACKLOG_BYTES = 2000; // more than this waiting to be sent: skip the frame, for delay must not grow
+const BACKLOG_BYTES = 2000; // more than this on its way out: frames wait here
+const HELD_FRAMES = 4; // so many may wait, as after a hiccup of the page; then the oldest is skipped, for delay must not grow
 
 /** One peer connection. `send(type, fields)` reaches the server; `onFrame(buffer)` gets each frame that comes. */
 export class Call {
@@ -11,6 +12,7 @@ export class Call {
   #channel;
   #frameBytes;
   #sequence = 0;
+  #held = [];
   #offered = false;
   #early = []; // candidates that were found before the offer was sent
   counts = { sent: 0, skipped: 0, received: 0, malformed: 0 };
@@ -26,6 +28,8 @@ export class Call {
     };
     this.#channel = this.#connection.createDataChannel("pcm", { ordered: false, maxRetransmits: 0 });
     this.#channel.binaryType = "arraybuffer";
+    this.#channel.bufferedAmountLowThreshold = BACKLOG_BYTES;
+    this.#channel.onbufferedamountlow = () => this.#flush();
     this.#channel.onmessage = ({ data }) => this.#receive(data);
   }
 
@@ -44,18 +48,17 @@ export class Call {
     await this.#connection.addIceCandidate({ candidate, sdpMid, sdpMLineIndex });
   }
 
-  /** Sends one frame, a buffer with room for the header; skips it if the line is clogged. */
+  /** Sends one frame, a buffer with room for the header, as soon as the line takes it; skips the oldest if it is clogged. */
   sendFrame(buffer) {
     if (this.#channel.readyState !== "open") return;
-    const sequence = this.#sequence;
-    this.#sequence = (sequence + 1) >>> 0;
-    if (this.#channel.bufferedAmount > BACKLOG_BYTES) {
+    new DataView(buffer).setUint32(0, this.#sequence, true);
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    this.#held.push(buffer);
+    this.#flush();
+    if (this.#held.length > HELD_FRAMES) {
+      this.#held.shift();
       this.counts.skipped += 1;
-      return;
     }
-    new DataView(buffer).setUint32(0, sequence, true);
-    this.#channel.send(buffer);
-    this.counts.sent += 1;
   }
 
   /** Round trip of the media path in ms, or null while there is none. */
@@ -72,6 +75,13 @@ export class Call {
     this.#channel.close();
     this.#connection.onconnectionstatechange = null;
     this.#connection.close();
+  }
+
+  #flush() {
+    while (this.#held.length > 0 && this.#channel.readyState === "open" && this.#channel.bufferedAmount <= BACKLOG_BYTES) {
+      this.#channel.send(this.#held.shift());
+      this.counts.sent += 1;
+    }
   }
 
   #receive(data) {

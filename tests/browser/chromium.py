@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,13 +25,15 @@ MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-str
 
 
 @asynccontextmanager
-async def chromium(clip: Path | None = None, *, microphone: bool = True) -> AsyncIterator[Browser]:
+async def chromium(
+    clip: Path | None = None, *, microphone: bool = True, flags: Sequence[str] = ()
+) -> AsyncIterator[Browser]:
     """A new Chromium process. Its microphone plays the WAV file over and over, or beeps without one."""
-    flags = FLAGS + (MICROPHONE if microphone else [])
+    arguments = [*FLAGS, *(MICROPHONE if microphone else []), *flags]
     if clip is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={clip.resolve()}")
+        arguments.append(f"--use-file-for-fake-audio-capture={clip.resolve()}")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=flags)
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
         try:
             yield browser
         finally:

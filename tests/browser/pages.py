@@ -1,4 +1,4 @@
-"""The page's own files without a server, and what the tests add to a page from outside."""
+"""The page's own files, and the tests', without a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Page, Route
+from playwright.async_api import Page, Route
 
 HERE = Path(__file__).parent
 NOWHERE = "http://localhost/"  # nothing listens there: every request is answered from files
@@ -17,11 +17,6 @@ async def serve_files(page: Page) -> None:
     """Opens an empty page on which /static/ holds the product's files and /test/ this folder's."""
     await page.route("**/*", _answer)
     await page.goto(NOWHERE)
-
-
-async def add_test_files(context: BrowserContext) -> None:
-    """Lets pages of the real server load this folder's files from /test/, so that its CSP stays in force."""
-    await context.route("**/test/*", _answer)
 
 
 async def _answer(route: Route) -> None:

@@ -36,8 +36,10 @@ function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat
 }
 
 export function simulate(scenario) {
-  const settings = { seconds: 4, seed: 1, first: 0, jitter: 0, loss: 0, ppm: 0, stalls: [], lost: [], repeat: 0, restart: null, ...scenario };
+  const settings = { seconds: 4, seed: 1, first: 0, jitter: 0, loss: 0, ppm: 0, stalls: [], lost: [], repeat: 0, restart: null, noise: false, ...scenario };
   const arrivals = network(settings);
+  const hiss = random(settings.seed + 1);
+  const source = settings.noise ? () => 0.4 * hiss() - 0.2 : voice;
   const playout = new Playout({ frameSamples: FRAME });
   const total = Math.floor((settings.seconds * RATE) / QUANTUM) * QUANTUM;
   const out = new Float32Array(total);
@@ -46,7 +48,7 @@ export function simulate(scenario) {
   for (let now = 0; now < total; now += QUANTUM) {
     for (; next < arrivals.length && arrivals[next].arrived <= now; next += 1) {
       const { index, sequence } = arrivals[next];
-      playout.push(sequence, Float32Array.from({ length: FRAME }, (_, i) => voice(index * FRAME + i)), now);
+      playout.push(sequence, Float32Array.from({ length: FRAME }, (_, i) => source(index * FRAME + i)), now);
     }
     playout.pull(out.subarray(now, now + QUANTUM), now);
     if (now % RATE < QUANTUM) delays.push(playout.takeDelay());

@@ -92,3 +92,10 @@ async def test_a_stream_that_starts_anew_is_heard(simulate: Simulate) -> None:
     assert heard["played"] > 290
     assert heard["late"] == 0
     assert heard["step"] < STEP_FACTOR * heard["voiceStep"]
+
+
+async def test_even_noise_is_brought_back_in_time(simulate: Simulate) -> None:
+    """Nothing in noise looks alike, so that the perfect place for a splice never comes."""
+    heard = await simulate(noise=True, stalls=[[3, 3.12]], seconds=30)
+    assert heard["skipped"] == 0
+    assert heard["delays"][-1] <= heard["delays"][2] + 1.5 * FRAME_SAMPLES

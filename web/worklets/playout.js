@@ -16,6 +16,8 @@ const TOLERANCE_FRAMES = 0.5; // the delay is changed only if it is off by more
 const WINDOW_FRAMES = 75; // how long the frames are watched before the delay is changed
 const CALM_FRAMES = 750; // how long nothing must go wrong before the reserve shrinks
 const RESTART_FRAMES = 375; // a jump of the sequence beyond this is a new stream
+const ALIKE = 0.6; // correlation from which a splice is inaudible in speech
+const ALIKE_STEP = 0.004; // what a frame that had no such place takes off: noise has none, and hides splices
 const JOIN_SAMPLES = 64;
 const PAUSE_SAMPLES = 64; // the grain in which silence is played, and so in which it can end
 
@@ -33,6 +35,7 @@ export class Playout {
   #window = 0;
   #calm = 0;
   #debt = 0; // samples to take out (above 0) or to put in (below)
+  #alike = ALIKE;
   #delays = { sum: 0, count: 0 };
 
   constructor({ frameSamples }) {
@@ -134,20 +137,23 @@ export class Playout {
 
   /** Pays a part of the debt with this frame, if nobody will hear it. */
   #adapt(samples, now) {
+    if (this.#debt === 0) return samples;
+    this.#alike -= ALIKE_STEP;
     if (this.#debt > 0 && this.#frames.has(this.#next)) {
       const both = new Float32Array(2 * this.frameSamples);
       both.set(samples);
       both.set(this.#frames.get(this.#next).samples, this.frameSamples);
-      const shorter = shrink(both);
+      const shorter = shrink(both, this.#alike);
       if (shorter === null) return samples;
       this.#take(now);
       return this.#paid(shorter, both.length - shorter.length);
     }
-    const longer = this.#debt < 0 ? stretch(samples) : null;
+    const longer = this.#debt < 0 ? stretch(samples, this.#alike) : null;
     return longer === null ? samples : this.#paid(longer, samples.length - longer.length);
   }
 
   #paid(chunk, samples) {
+    this.#alike = ALIKE;
     const before = Math.sign(this.#debt);
     this.#debt -= samples;
     if (Math.sign(this.#debt) !== before) this.#settle();
@@ -207,6 +213,7 @@ export class Playout {
 
   #settle() {
     this.#debt = 0;
+    this.#alike = ALIKE;
     this.#leastWait = Infinity;
     this.#window = 0;
   }

@@ -3,12 +3,12 @@
 
 const MIN_LAG = 80; // 3.3 ms at 24 kHz
 const QUIET = 0.006; // RMS, about -44 dBFS: nobody hears a splice there
-const ALIKE = 0.6; // normalised correlation from which a splice in louder sound is inaudible
 
-/** Takes one period out of `x` (at least 640 samples). Returns null where that would be heard. */
-export function shrink(x) {
+/** Takes one period out of `x` (at least 640 samples). Returns null where that would be heard: where the sound is not quiet,
+ * and the halves correlate less than `alike` (up to 1). */
+export function shrink(x, alike) {
   const overlap = 200;
-  const lag = bestLag(x, overlap, 240);
+  const lag = bestLag(x, overlap, 240, alike);
   if (lag === null) return null;
   const y = new Float32Array(x.length - lag);
   crossfade(y, 0, x, 0, x, lag, overlap);
@@ -16,10 +16,10 @@ export function shrink(x) {
   return y;
 }
 
-/** Repeats one period of `x` (at least 320 samples). Returns null where that would be heard. */
-export function stretch(x) {
+/** Repeats one period of `x` (at least 320 samples). Returns null as `shrink` does. */
+export function stretch(x, alike) {
   const overlap = 160;
-  const lag = bestLag(x, overlap, 160);
+  const lag = bestLag(x, overlap, 160, alike);
   if (lag === null) return null;
   const y = new Float32Array(x.length + lag);
   y.set(x.subarray(0, lag));
@@ -36,22 +36,21 @@ export function crossfade(y, at, a, fromA, b, fromB, samples) {
   }
 }
 
-function bestLag(x, overlap, maxLag) {
-  let best = null;
-  let alike = -1;
+function bestLag(x, overlap, maxLag, alike) {
+  let best = maxLag;
+  let likeness = -1;
   const power = energy(x, 0, overlap);
   for (let lag = MIN_LAG; lag <= maxLag; lag += 1) {
     let product = 0;
     for (let i = 0; i < overlap; i += 1) product += x[i] * x[lag + i];
     const correlation = product / Math.sqrt(power * energy(x, lag, overlap) + 1e-12);
-    if (correlation > alike) {
-      alike = correlation;
+    if (correlation > likeness) {
+      likeness = correlation;
       best = lag;
     }
   }
   const quiet = Math.sqrt(energy(x, 0, x.length) / x.length) < QUIET;
-  if (quiet) return best ?? maxLag;
-  return alike >= ALIKE ? best : null;
+  return quiet || likeness >= alike ? best : null;
 }
 
 function energy(x, from, samples) {
