@@ -1,7 +1,7 @@
 // Microphone, loudspeaker and the two worklets between them and the call.
 
 import { HEADER_BYTES } from "./call.js";
-import { Problem, microphoneProblem } from "./errors.js";
+import { Problem, microphoneProblem, serverUnreachable } from "./errors.js";
 
 export const SAMPLE_RATE = 24000;
 export const FRAME_SAMPLES = 320;
@@ -25,6 +25,7 @@ export class AudioPath {
   #stream = null;
   #source = null;
   #wanted;
+  #changes = Promise.resolve();
 
   /** Opens the microphone (all rates by the browser) and starts the worklets. Throws a Problem. */
   static async open({ deviceId, treatment }) {
@@ -65,25 +66,40 @@ export class AudioPath {
     this.#playback.port.postMessage(buffer, [buffer]);
   }
 
-  async useMicrophone(deviceId) {
+  /** Changes to another microphone. Throws a Problem; then the old one stays. */
+  useMicrophone(deviceId) {
     this.#wanted = { ...this.#wanted, deviceId };
-    await this.#connectMicrophone();
+    return this.#inTurn(() => this.#connectMicrophone());
   }
 
-  /** Changes what the browser does to the sound; opens the microphone anew where it cannot be changed in place. */
-  async treat(treatment) {
+  /** Changes what the browser does to the sound. Chromium ignores the wish for as long as any track of the microphone is
+   * alive, so that it is let go and opened anew: silence for a moment. Throws a Problem where that fails. */
+  treat(treatment) {
     this.#wanted = { ...this.#wanted, treatment };
-    const track = this.#stream.getAudioTracks()[0];
-    await track.applyConstraints(treatment).catch(() => {});
-    const settings = track.getSettings();
-    const missed = Object.keys(treatment).filter((name) => name in settings && settings[name] !== treatment[name]);
-    if (missed.length > 0) await this.#connectMicrophone();
+    return this.#inTurn(async () => {
+      await this.#stream.getAudioTracks()[0].applyConstraints(treatment).catch(() => {});
+      const settings = this.#stream.getAudioTracks()[0].getSettings();
+      if (!Object.keys(treatment).some((name) => name in settings && settings[name] !== treatment[name])) return;
+      this.#release();
+      await this.#connectMicrophone();
+    });
   }
 
   close() {
+    this.#release();
+    if (this.#context.state !== "closed") this.#context.close();
+  }
+
+  /** One change at a time: two that overlap would leave a microphone open that nobody knows of. */
+  #inTurn(change) {
+    const turn = this.#changes.then(() => (this.#context.state === "closed" ? undefined : change()));
+    this.#changes = turn.catch(() => {});
+    return turn;
+  }
+
+  #release() {
     this.#source?.disconnect();
     this.#stream?.getTracks().forEach((track) => track.stop());
-    if (this.#context.state !== "closed") this.#context.close();
   }
 
   async #start() {
@@ -99,8 +115,7 @@ export class AudioPath {
   async #loadWorklets() {
     const load = (name) => this.#context.audioWorklet.addModule(new URL(`worklets/${name}.js`, import.meta.url));
     await Promise.all([load("capture"), load("playback")]).catch(() => {
-      throw new Problem("worklet", "The page could not be loaded whole", "A part of it that handles sound is missing.",
-        "Reload the page.");
+      throw serverUnreachable(); // they are the only files that the page loads late
     });
   }
 
@@ -130,20 +145,20 @@ export class AudioPath {
   }
 
   #attach(stream) {
-    const before = { source: this.#source, stream: this.#stream };
+    let source;
     try {
-      this.#source = this.#context.createMediaStreamSource(stream);
+      source = this.#context.createMediaStreamSource(stream);
     } catch {
       stream.getTracks().forEach((track) => track.stop());
       throw new Problem("resampling", "This browser cannot convert the microphone's sound",
         `It refuses to bring the microphone to ${SAMPLE_RATE / 1000} kHz.`,
         "Set the microphone to that rate in the system's settings, or use a Chromium browser.");
     }
-    this.#source.connect(this.#capture);
+    this.#release();
+    this.#source = source;
     this.#stream = stream;
+    source.connect(this.#capture);
     stream.getAudioTracks()[0].onended = () => this.onLost();
-    before.source?.disconnect();
-    before.stream?.getTracks().forEach((track) => track.stop());
   }
 }
 
