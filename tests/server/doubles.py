@@ -72,10 +72,18 @@ class TinyEngine:
 
 
 class Client:
-    """One WebSocket, spoken to in messages."""
+    """One WebSocket, spoken to in messages. It reads all the time, as browsers do, for pings want their answer."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
+        self._texts: asyncio.Queue[str | None] = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while (message := await self.socket.receive()).type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.PING):
+            if message.type is aiohttp.WSMsgType.TEXT:
+                self._texts.put_nowait(message.data)
+        self._texts.put_nowait(None)
 
     async def say(self, message: ClientMessage) -> None:
         await self.socket.send_str(serialise(message))
@@ -87,7 +95,9 @@ class Client:
         return message
 
     async def hear_any(self) -> ServerMessage:
-        return parse_server(await self.socket.receive_str(timeout=PATIENCE_SECONDS))
+        text = await asyncio.wait_for(self._texts.get(), PATIENCE_SECONDS)
+        assert text is not None, "the server closed the socket"
+        return parse_server(text)
 
     async def hear_error(self) -> Error:
         message = await self.hear()
@@ -102,8 +112,7 @@ class Client:
 
     async def closed(self) -> bool:
         """Waits for what comes next and says whether it is the end."""
-        message = await self.socket.receive(timeout=PATIENCE_SECONDS)
-        return message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+        return await asyncio.wait_for(self._texts.get(), PATIENCE_SECONDS) is None
 
 
 class Sound:

@@ -174,9 +174,11 @@ async def test_speech_arrives_as_the_codec_alone_gives_it(serve: Serve, heldout_
     for packet in encoder.push(speech):
         decoder.push(packet)
     expected = decoder.pull(150)
-    # Piece by piece: on a busy machine a frame may have been concealed, and what follows stands later.
-    likeness = [best_correlation(heard, piece) for piece in expected.reshape(10, -1)]
-    assert np.median(likeness) > 0.9
+    # Piece by piece, for what follows a concealed frame stands later; without the pauses, where noise is like no noise.
+    pieces = [piece for piece in expected.reshape(15, -1) if np.sqrt(np.mean(piece**2)) > 0.02]
+    assert len(pieces) >= 5
+    assert np.median([best_correlation(heard, piece) for piece in pieces]) > 0.7
+    assert np.median([best_correlation(heard, piece[::-1]) for piece in pieces]) < 0.6  # what chance would give
 
 
 async def drain(listener: Sound) -> np.ndarray:
