@@ -10,6 +10,7 @@ from scipy.signal import correlate, stft
 Sound = NDArray[np.float32]
 _HOP = 48  # samples: alignment to 2 ms, finer than anything that STOI notices
 _WINDOW = 512
+LEVEL_FLOOR = 1e-5  # -50 dBFS, in power: how quiet a pause is does not matter
 
 
 def lag_of(sound: Sound, reference: Sound) -> int:
@@ -38,7 +39,7 @@ def envelope_correlation(sound: Sound, reference: Sound) -> float:
     piece = 480
     length = len(reference) // piece * piece
     levels = [
-        np.sqrt(np.mean(np.square(part[:length].reshape(-1, piece)), axis=1) + 1e-8)
+        np.sqrt(np.mean(np.square(part[:length].reshape(-1, piece)), axis=1) + LEVEL_FLOOR)
         for part in (aligned(sound, reference), reference)
     ]
     return float(np.corrcoef(np.log(levels[0]), np.log(levels[1]))[0, 1])
