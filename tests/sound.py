@@ -10,6 +10,7 @@ from scipy.signal import correlate, stft
 Sound = NDArray[np.float32]
 _HOP = 48  # samples: alignment to 2 ms, finer than anything that STOI notices
 _WINDOW = 512
+_PIECE, _DRIFT = 12_000, 1_920  # samples: pieces of half a second, each up to six frames from where it should be
 LEVEL_FLOOR = 1e-5  # -50 dBFS, in power: how quiet a pause is does not matter
 
 
@@ -21,12 +22,27 @@ def lag_of(sound: Sound, reference: Sound) -> int:
 
 
 def aligned(sound: Sound, reference: Sound) -> Sound:
-    """The part of the sound that is the reference, as long as that, with zeros where the sound has ended."""
+    """What stands in the sound for the reference, as long as that, with zeros where the sound has no more.
+
+    It is put together from pieces, each searched near where the one before was: in a call on a busy machine the playout
+    delay changes by some frames, which nobody hears as a change of the words.
+    """
     lag = lag_of(sound, reference)
-    part = sound[max(0, lag) : max(0, lag + len(reference))]
-    before = np.zeros(max(0, -lag), np.float32)
-    after = np.zeros(max(0, len(reference) - len(before) - len(part)), np.float32)
-    return np.concatenate([before, part, after])[: len(reference)]
+    found = []
+    for start in range(0, len(reference), _PIECE):
+        piece = reference[start : start + _PIECE]
+        near = _cut(sound, start + lag - _DRIFT, len(piece) + 2 * _DRIFT)
+        if len(piece) >= _WINDOW and np.mean(np.square(piece)) > LEVEL_FLOOR < np.mean(np.square(near)):
+            lag += min(max(lag_of(near, piece), 0), 2 * _DRIFT) - _DRIFT
+        found.append(_cut(sound, start + lag, len(piece)))
+    return np.concatenate(found)
+
+
+def _cut(sound: Sound, start: int, length: int) -> Sound:
+    """A part of the sound; beyond its ends there are zeros."""
+    part = sound[max(0, start) : max(0, start + length)]
+    before = np.zeros(min(length, max(0, -start)), np.float32)
+    return np.concatenate([before, part, np.zeros(length - len(before) - len(part), np.float32)])
 
 
 def intelligibility(sound: Sound, reference: Sound, sample_rate: int) -> float:
