@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "write the averaged weights of a training checkpoint as safetensors and step graphs"
+from codec.train.errors import TrainingError
+from codec.train.export import export, load_average
+
+HELP = "Write the averaged weights of a training checkpoint as safetensors and step graphs."
+ERRORS = (TrainingError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,8 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from codec.train.export import export, load_average
-
     model_id = export(load_average(args.checkpoint), args.folder)
     print(f"model {model_id} in {args.folder}")
     return 0

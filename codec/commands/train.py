@@ -6,14 +6,26 @@ import argparse
 from dataclasses import fields, replace
 from pathlib import Path
 
-HELP = "train a codec on folders of speech, noise, music and room impulse responses"
+import torch
+
+from codec.train.augment import Corpus
+from codec.train.data import load_clips
+from codec.train.errors import TrainingError
+from codec.train.loop import Recipe, Trainer
+from codec.weights import WeightsError, open_weights
+
+KINDS = ("speech", "noise", "music", "rir")
+ERRORS = (TrainingError, WeightsError, OSError)
+HELP = "Train a codec on folders of speech, noise, music and room impulse responses."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with speech/, noise/, music/ and rir/")
     parser.add_argument("--preset", default="base", help="base or large")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint.pt, log.csv, cache/")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
@@ -30,21 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import torch
-
-    from codec.config import PRESETS
-    from codec.train.augment import Corpus
-    from codec.train.data import load_clips
-    from codec.train.loop import Recipe, Trainer, TrainingError
-
-    if args.preset not in PRESETS:
-        raise TrainingError(f"preset {args.preset} is not one of {', '.join(PRESETS)}")
+    if args.threads < 1:
+        raise TrainingError(f"threads {args.threads} is not above 0")
     torch.set_num_threads(args.threads)
     given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
     recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
-    kinds = ("speech", "noise", "music", "rir")
-    clips = {kind: load_clips(args.data / kind, args.out / "cache", tuple(args.exclude)) for kind in kinds}
-    trainer = Trainer(recipe, Corpus(**clips), args.out)
+    if args.start:
+        recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
+    start = open_weights(args.start) if args.start else None
+    clips = {kind: load_clips(args.data / kind, args.out / "cache", tuple(args.exclude)) for kind in KINDS}
+    trainer = Trainer(recipe, Corpus(**clips), args.out, start)
     if args.resume:
         trainer.resume()
     trainer.run(args.save_minutes)

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codec.audiofile import AudioFileError, read_audio
+from codec.train.errors import DataError
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 Samples = NDArray[np.float32]
-
-
-class DataError(Exception):
-    """A data folder that training can't use."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from safetensors.torch import save_file
 
 from codec.config import PRESETS
 from codec.model import SoundStream
+from codec.train.errors import TrainingError
 from codec.train.generator import Average, folded, trainable
-from codec.train.loop import TrainingError, read_checkpoint
+from codec.train.loop import read_checkpoint
 from codec.train.onnxgraph import write_decoder, write_encoder
 from codec.weights import write_manifest
 
@@ -30,6 +31,7 @@ def export(model: SoundStream, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"preset": model.config.preset})
+    (folder / "model.safetensors").chmod(0o644)  # the library keeps it to the owner; a served file is everybody's
     write_encoder(model, folder / "encoder.onnx")
     write_decoder(model, folder / "decoder.onnx")
     return write_manifest(folder, model.config.preset)

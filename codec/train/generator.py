@@ -6,6 +6,7 @@ import copy
 from math import sqrt
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
@@ -14,6 +15,7 @@ from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.model import SoundStream
 from codec.seanet import ResidualUnit
+from codec.weights import Weights
 
 BRANCH_GAIN = 0.4  # of a residual branch at the start, so that depth does not swell the signal
 
@@ -30,6 +32,17 @@ def trainable(config: CodecConfig) -> SoundStream:
         for module in model.modules():
             if isinstance(module, ResidualUnit):
                 module.pointwise.conv.weight.mul_(BRANCH_GAIN)
+    return _normalised(model)
+
+
+def trained(weights: Weights) -> SoundStream:
+    """Shipped weights, under weight normalisation again: to train on."""
+    model = SoundStream(weights.config)
+    model.load_state_dict(load_file(weights.file("model.safetensors")))
+    return _normalised(model)
+
+
+def _normalised(model: SoundStream) -> SoundStream:
     for module in model.modules():
         if isinstance(module, CausalConv1d | CausalConvTranspose1d):
             weight_norm(module.conv)

@@ -16,13 +16,11 @@ from tqdm import tqdm
 
 from codec.config import PRESETS
 from codec.train.augment import Batch, Corpus, Mixture, draw_batch
-from codec.train.generator import Average, trainable
+from codec.train.errors import TrainingError
+from codec.train.generator import Average, trainable, trained
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.quantizer import CodebookTrainer
-
-
-class TrainingError(Exception):
-    """Training that must stop: a loss that is not a number, a checkpoint that doesn't fit."""
+from codec.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -46,16 +44,25 @@ class Recipe:
     seed: int = 1
     mixture: Mixture = field(default_factory=Mixture)
 
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise TrainingError(f"preset {self.preset!r} is not one of {', '.join(PRESETS)}")
+        for name in ("steps", "batch", "frames", "learning_rate", "final_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
+
 
 class Trainer:
-    """One run in the folder `out`: `checkpoint.pt`, `log.csv`."""
+    """One run in the folder `out`: `checkpoint.pt`, `log.csv`. From scratch, or from the weights `start`."""
 
-    def __init__(self, recipe: Recipe, corpus: Corpus, out: Path) -> None:
+    def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, start: Weights | None = None) -> None:
         self.recipe, self.corpus, self.out = recipe, corpus, out
         torch.manual_seed(recipe.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.config = PRESETS[recipe.preset]
-        self.model = trainable(self.config).to(self.device)
+        if start and start.config != self.config:
+            raise TrainingError(f"{start.folder} has weights of preset {start.config.preset}, not {recipe.preset}")
+        self.model = (trained(start) if start else trainable(self.config)).to(self.device)
         kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         self.model.encoder.compute_type = self.model.decoder.compute_type = kind
         self.average = Average(self.model)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from codec.audiofile import read_audio
-from codec.train.data import DataError, load_clips
+from codec.train.data import load_clips
+from codec.train.errors import DataError
 
 
 def test_clips_hold_every_file(sounds: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import torch
 
 from codec.engine import load_engine
 from codec.train.augment import Corpus
+from codec.train.errors import TrainingError
 from codec.train.export import export, load_average
-from codec.train.loop import Trainer, TrainingError
+from codec.train.loop import Trainer
 from codec.weights import digest
 from tests.codec.train.test_loop import RECIPE
 

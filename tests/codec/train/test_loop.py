@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from codec.train.augment import Corpus
-from codec.train.loop import Recipe, Trainer, TrainingError, learning_rate, perplexity
+from codec.train.errors import TrainingError
+from codec.train.loop import Recipe, Trainer, learning_rate, perplexity
 
 # 4 steps of 256 frames feed k-means, which wants as many vectors as a codebook has entries.
 RECIPE = Recipe(steps=6, batch=8, frames=32, continuous_steps=4, start_vectors=1024, warmup_steps=2)

@@ -1,0 +1,53 @@
+"""`thinline train` and `thinline export` from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import thinline
+from codec.engine import load_engine
+from codec.weights import shipped
+
+SHORT = ["--frames", "8", "--batch", "2"]
+
+
+def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["train", "--data", str(sounds), *SHORT]
+    assert thinline.main([*run, "--out", str(tmp_path / "run"), "--steps", "2"]) == 0
+    assert thinline.main([*run, "--out", str(tmp_path / "run"), "--steps", "3", "--resume"]) == 0
+    assert thinline.main(["export", str(tmp_path / "run" / "checkpoint.pt"), str(tmp_path / "weights")]) == 0
+    assert load_engine("onnx", weights=tmp_path / "weights").model_id in capsys.readouterr().out
+    again = [*run, "--out", str(tmp_path / "again"), "--steps", "1", "--start", str(tmp_path / "weights")]
+    assert thinline.main(again) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--preset", "tiny"], "preset 'tiny' is not one of base, large"),
+        (["--steps", "0"], "steps 0 is not above 0"),
+        (["--threads", "0"], "threads 0 is not above 0"),
+        (["--resume"], "no checkpoint at"),
+        (["--start", "nowhere"], "not a folder of weights"),
+        (["--preset", "large", "--start", str(shipped("base"))], "has weights of preset base, not large"),
+    ],
+)
+def test_train_says_what_it_cannot_do(
+    arguments: list[str], text: str, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert thinline.main(["train", "--data", str(sounds), "--out", str(tmp_path), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+
+
+def test_train_wants_a_folder_of_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert thinline.main(["train", "--data", str(tmp_path), "--out", str(tmp_path)]) == 1
+    assert "no audio files" in capsys.readouterr().err
+
+
+def test_export_wants_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert thinline.main(["export", str(tmp_path / "none.pt"), str(tmp_path)]) == 1
+    assert "no checkpoint at" in capsys.readouterr().err
