@@ -58,7 +58,7 @@ function listen() {
   el["try-microphone"].addEventListener("click", () => (state.trial ? endTrial() : tryMicrophone()));
   el.copy.addEventListener("click", copyLink);
   el.link.addEventListener("focus", () => el.link.select());
-  window.addEventListener("pagehide", () => state.session?.leave());
+  window.addEventListener("pagehide", () => state.session && end(""));
 }
 
 async function join() {
@@ -151,8 +151,8 @@ const on = {
 
   bitrate({ kbps: value, frame, mine }) {
     if (state.bitrateTimer === null) page.bitrate(value);
-    const who = mine ? "Your line" : `${state.peer?.name ?? "The other side"} set the line, which`;
-    page.say("bitrate", `${who} carries ${kbps(value)} kbit/s${sinceFrame(frame)}.`);
+    const change = mine ? "The line carries" : `${state.peer?.name ?? "The other side"} set the line to`;
+    page.say("bitrate", `${change} ${kbps(value)} kbit/s${sinceFrame(frame)}.`);
   },
 
   denoise({ on: active, frame, mine }) {

@@ -5,7 +5,7 @@ const CROSSING_SECONDS = 1.5;
 const STEPS_PER_SECOND = 60; // grain of the remembered levels
 const WAVELENGTH = 54; // CSS pixels
 const BEATS_PER_SECOND = 2.6;
-const POINT_SPACING = 3;
+const POINT_SPACING = 2;
 
 export class Line {
   #canvas;

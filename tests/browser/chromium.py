@@ -21,15 +21,21 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",
 ]
-MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+MICROPHONE = "--use-fake-device-for-media-stream"
+CONSENT = "--use-fake-ui-for-media-stream"
 
 
 @asynccontextmanager
 async def chromium(
-    clip: Path | None = None, *, microphone: bool = True, flags: Sequence[str] = ()
+    clip: Path | None = None, *, consent: bool = True, flags: Sequence[str] = ()
 ) -> AsyncIterator[Browser]:
-    """A new Chromium process. Its microphone plays the WAV file over and over, or beeps without one."""
-    arguments = [*FLAGS, *(MICROPHONE if microphone else []), *flags]
+    """A new Chromium process. Its microphone plays the WAV file over and over, or beeps without one.
+
+    Without consent, a page that asks for the microphone is refused.
+    """
+    arguments = [*FLAGS, MICROPHONE, *flags]
+    if consent:
+        arguments.append(CONSENT)
     if clip is not None:
         arguments.append(f"--use-file-for-fake-audio-capture={clip.resolve()}")
     async with async_playwright() as playwright:

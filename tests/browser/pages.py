@@ -19,6 +19,14 @@ async def serve_files(page: Page) -> None:
     await page.goto(NOWHERE)
 
 
+def watch(page: Page) -> list[str]:
+    """Everything that the page complains of from now on: errors, refusals by the CSP."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    return complaints
+
+
 async def _answer(route: Route) -> None:
     path = urlsplit(route.request.url).path
     if path.startswith("/static/"):

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import chromium, kill
 from tests.browser.conftest import Server
+from tests.browser.pages import watch
 from tests.browser.recording import hook_tap
 
 pytestmark = pytest.mark.browser
@@ -62,6 +63,8 @@ async def test_the_lobby_offers_a_room_and_a_link(browser: Browser, server: str,
 
 async def test_a_call_can_be_joined_and_left_by_keyboard_alone(browser: Browser, server: str) -> None:
     page = await _open(browser, server)
+    complaints = watch(page)
+    await page.reload()
     await _tab_to(page, "name")
     await page.keyboard.type("Keyla")
     await _tab_to(page, "room")
@@ -77,6 +80,7 @@ async def test_a_call_can_be_joined_and_left_by_keyboard_alone(browser: Browser,
     await _tab_to(page, "leave")
     await page.keyboard.press("Enter")
     await expect(page.locator("#join")).to_be_focused()
+    assert complaints == []
 
 
 async def _tab_to(page: Page, identifier: str) -> None:
@@ -150,10 +154,10 @@ async def test_a_browser_that_dies_is_missed_by_the_other(browser: Browser, serv
 
 
 async def test_a_forbidden_microphone_is_explained(server: str, out: Path) -> None:
-    async with chromium(microphone=False) as browser:
+    async with chromium(consent=False) as browser:
         page = await _open(browser, f"{server}?room=shy&name=Ida")
         await page.locator("#join").click()
-        await expect(page.locator("#problem-title")).to_contain_text("microphone", timeout=PATIENCE_MS)
+        await expect(page.locator("#problem-title")).to_have_text("The microphone is not allowed", timeout=PATIENCE_MS)
         await expect(page.locator("#problem-hint")).not_to_be_empty()
         await expect(page.locator("#problem-retry")).to_be_focused()
         await _picture(page, out, "error-microphone")
