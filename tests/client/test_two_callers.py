@@ -34,7 +34,7 @@ STOI_FLOOR = 0.5
 STOI_MARGIN = 0.15  # by which the other's voice must win over one's own
 CORRELATION_FLOOR = 0.6
 ATTEMPTS = 3  # a call runs in real time: on a busy machine frames come too late and are dropped
-LOSS_CEILING_PERCENT = 5.0
+LOSS_CEILING_PERCENT = 10.0
 
 Sound = NDArray[np.float32]
 StartCall = Callable[..., subprocess.Popen[str]]
