@@ -12,7 +12,6 @@ from aiohttp import WSMessage, WSMsgType, web
 from server.protocol import MESSAGE_LIMIT_BYTES
 from server.session import Node, Session
 
-HEARTBEAT_SECONDS = 3.0  # a socket that answers no ping for half of this is dead
 CLOSE_SECONDS = 2.0
 CUT_OFF_BYTES = 4 * MESSAGE_LIMIT_BYTES  # up to this a message that is too long gets an answer, beyond it none
 
@@ -40,7 +39,10 @@ def signalling_routes(node: Node) -> list[web.RouteDef]:
         if not _same_origin(request):
             raise web.HTTPForbidden(text="This page may not open a call here: it comes from another site.\n")
         socket = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS, max_msg_size=CUT_OFF_BYTES, compress=False
+            heartbeat=node.limits.heartbeat_seconds,
+            timeout=CLOSE_SECONDS,
+            max_msg_size=CUT_OFF_BYTES,
+            compress=False,
         )
         await socket.prepare(request)
         try:

@@ -12,7 +12,7 @@ from server.media.frame import SEQUENCE_MODULUS, FrameError, frame_from_bytes
 from server.media.sequence import Reorderer
 from server.media.workers import CodecWorker, Job
 
-LATE_FRAMES = 8  # work that waits longer than this is dropped: delay must not grow. Shorter pauses of the node are caught up
+LATE_FRAMES = 8  # work that waits longer than this is dropped: delay must not grow
 BURST_FRAMES = 32  # how far a browser may run ahead of real time, after a stall of the network
 
 

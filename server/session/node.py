@@ -22,6 +22,7 @@ class Limits:
     open_seconds: float = 15.0  # for the data channel, from the join or the newest offer on
     media_seconds: float = 4.0  # without a frame; so the others hear of it within 5 s
     stats_seconds: float = 1.0
+    heartbeat_seconds: float = 3.0  # a socket that answers no ping for half of this is dead
 
 
 @dataclass(slots=True)

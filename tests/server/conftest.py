@@ -12,7 +12,7 @@ from codec.engine.base import Engine
 from server.app import make_app
 from server.config import ServerConfig
 from server.session import Limits
-from tests.server.doubles import PATIENCE_SECONDS, Serve, Server, TinyEngine
+from tests.server.doubles import PATIENT, Serve, Server, TinyEngine
 
 
 @pytest.fixture
@@ -27,8 +27,7 @@ async def serve(engine: TinyEngine) -> AsyncIterator[Serve]:
 
         async def start(limits: Limits | None = None, engine: Engine = engine, **settings: object) -> Server:
             config = ServerConfig(**{"workers": 2, **settings})  # type: ignore[arg-type]
-            patient = Limits(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
-            server = TestServer(await make_app(config, engine, limits or patient), host="127.0.0.1")
+            server = TestServer(await make_app(config, engine, limits or PATIENT), host="127.0.0.1")
             await server.start_server()
             stack.push_async_callback(server.close)
             return Server(server, stack)

@@ -29,7 +29,7 @@ from server.protocol import (
     parse_server,
     serialise,
 )
-from server.session import Node
+from server.session import Limits, Node
 
 PATIENCE_SECONDS = 60  # for a busy machine; nothing waits so long on purpose
 
@@ -174,4 +174,5 @@ class Server:
         return sound
 
 
+PATIENT = Limits(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, heartbeat_seconds=PATIENCE_SECONDS)
 Serve = Callable[..., Awaitable[Server]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from codec.stream import StreamDecoder, StreamEncoder
 from server.media.frame import frame_from_bytes, frame_to_bytes
 from server.protocol import Bitrate, Denoise, PeerLeft, SetBitrate, SetDenoise, Stats
 from server.session import Limits
-from tests.server.doubles import PATIENCE_SECONDS, Client, Serve, Server, Sound, TinyEngine
+from tests.server.doubles import PATIENCE_SECONDS, PATIENT, Client, Serve, Server, Sound, TinyEngine
 
 HOP = TinyEngine.config.hop
 FRAME_SECONDS = TinyEngine.config.frame_ms / 1000
@@ -90,7 +91,7 @@ async def test_changes_in_mid_call_name_their_frame(serve: Serve) -> None:
 
 
 async def test_figures_add_up(serve: Serve) -> None:
-    server = await serve(Limits(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, stats_seconds=0.2))
+    server = await serve(replace(PATIENT, stats_seconds=0.2))
     (ada, ada_sound), (bob, bob_sound), _ = await call(server)
     await level_heard(ada_sound, bob_sound, 0.5)
     while not isinstance(said := await ada.hear_any(), Stats) or said.uplink_frames < ada_sound.sent:
@@ -104,29 +105,26 @@ async def test_figures_add_up(serve: Serve) -> None:
 
 
 async def test_a_peer_that_freezes_is_noticed(serve: Serve) -> None:
-    """Its socket stays open, but no sound comes any more; the other one goes on speaking."""
-    limits = Limits(PATIENCE_SECONDS, PATIENCE_SECONDS, media_seconds=2.5)
-    server = await serve(limits)
-    (ada, ada_sound), (bob, bob_sound), session = await call(server)
-    bob_sound.send(0.5)
-
-    async def keep_speaking() -> None:
-        while True:
-            ada_sound.send(0.5)
-            await asyncio.sleep(FRAME_SECONDS)
-
-    speaking = asyncio.create_task(keep_speaking())
+    """Its socket stays open, but no sound comes any more."""
+    server = await serve(replace(PATIENT, media_seconds=0.5))
+    ada, bob = await server.connect(), await server.connect()
+    await ada.join(name="Ada")
+    session = (await bob.join(name="Bob")).session
+    await ada.hear()
+    sound = server.sound()
+    await sound.open(bob)
+    sound.send(0.5)
     assert await ada.hear() == PeerLeft(session, "vanished")
     error = await bob.hear_error()
-    assert (error.code, error.text) == ("media", "no audio came for 2.5 s")
+    assert (error.code, error.text) == ("media", "no audio came for 0.5 s")
     assert await bob.closed()
     assert server.node.rooms.seats_taken == 1
-    speaking.cancel()
 
 
 async def test_by_default_a_frozen_peer_is_noticed_within_five_seconds() -> None:
     limits = Limits()
     assert limits.media_seconds + limits.stats_seconds <= 5
+    assert 1.5 * limits.heartbeat_seconds <= 5
 
 
 async def test_who_leaves_can_be_followed_by_another(serve: Serve) -> None:
@@ -159,15 +157,25 @@ async def test_a_fault_of_the_codec_ends_the_session_that_has_it(
     assert "the engine was told to break" in caplog.text
 
 
-async def test_speech_arrives_as_the_codec_alone_gives_it(serve: Serve, heldout_speech: list[Path]) -> None:
+async def test_speech_arrives_as_the_codec_alone_gives_it(
+    serve: Serve, heldout_speech: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The real engine: what comes out of the call is what encoding and decoding the same clip gives."""
+    monkeypatch.setattr("server.media.uplink.LATE_FRAMES", 10_000)  # a slow machine shall lose nothing here
+    monkeypatch.setattr("server.media.downlink.LATE_FRAMES", 10_000)
     real = load_engine("onnx")
     speech = np.rint(read_audio(heldout_speech[0])[: 150 * HOP] * 32767).astype(np.float32) / 32768
-    (_, speaker), (_, listener), _ = await call(await serve(engine=real))
-    begin = time.monotonic()
+    server = await serve(engine=real)
+    (_, speaker), (_, listener), session = await call(server)
+    (jitter,) = [member.media._downlink.jitter for member in server.node.sessions if member.id == session]
+
+    def passed() -> int:
+        return jitter.played + jitter.lost + jitter.dropped
+
     for number, frame in enumerate(speech.reshape(-1, HOP)):
-        await asyncio.sleep(begin + number * FRAME_SECONDS - time.monotonic())
+        await wait_a_little(lambda number=number: number - passed() <= 4)
         speaker.channel.send(frame_to_bytes(number, 0, frame))
+    await wait_a_little(lambda: passed() >= 150)
     heard = await drain(listener)
 
     encoder, decoder = StreamEncoder(real, real.config.n_q(6)), StreamDecoder(real)
@@ -181,13 +189,20 @@ async def test_speech_arrives_as_the_codec_alone_gives_it(serve: Serve, heldout_
     assert np.median([best_correlation(heard, piece[::-1]) for piece in pieces]) < 0.6  # what chance would give
 
 
+async def wait_a_little(condition: Callable[[], bool]) -> None:
+    """Until it holds, or a second has passed: a starved machine may lose frames on the data channel."""
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(FRAME_SECONDS / 4)
+
+
 async def drain(listener: Sound) -> np.ndarray:
-    """Everything that was heard, until comfort noise is all that follows: it is never louder than -40 dBFS."""
-    frames: list[np.ndarray] = []
-    while len(frames) < 60 or max(float(np.sqrt(np.mean(frame**2))) for frame in frames[-30:]) > 0.02:
-        message = await asyncio.wait_for(listener.heard.get(), PATIENCE_SECONDS)
-        frames.append(frame_from_bytes(message, HOP).pcm)
-    return np.concatenate(frames)
+    """Everything that was heard so far, and a little more for what is on its way."""
+    messages = [await asyncio.wait_for(listener.heard.get(), PATIENCE_SECONDS) for _ in range(20)]
+    while not listener.heard.empty():
+        messages.append(listener.heard.get_nowait())
+    return np.concatenate([frame_from_bytes(message, HOP).pcm for message in messages])
 
 
 def best_correlation(sound: np.ndarray, reference: np.ndarray) -> float:

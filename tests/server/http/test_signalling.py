@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import aiohttp
 import pytest
 
@@ -24,10 +27,7 @@ from server.protocol import (
     SetDenoise,
     Stats,
 )
-from server.session import Limits
-from tests.server.doubles import Serve, TinyEngine
-
-QUICK = Limits(0.2, 0.2, 0.2, 0.05)
+from tests.server.doubles import PATIENCE_SECONDS, PATIENT, Serve, TinyEngine
 
 
 async def test_joined_says_all_there_is_to_know(serve: Serve) -> None:
@@ -87,15 +87,14 @@ async def test_a_socket_that_dies_frees_its_seat_and_the_other_hears_of_it(serve
     await (await server.connect()).join()
 
 
-async def test_a_socket_that_answers_no_ping_is_dead(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.http.signalling.HEARTBEAT_SECONDS", 1.0)
-    server = await serve()
-    ada, bob = await server.connect(), await server.connect()
-    bob.socket._autoping = False
-    await ada.join()
-    session = (await bob.join()).session
-    await ada.hear()
-    assert await ada.hear() == PeerLeft(session, "vanished")
+async def test_a_socket_that_answers_no_ping_is_dead(serve: Serve) -> None:
+    server = await serve(replace(PATIENT, heartbeat_seconds=1.0))
+    client = await server.connect()
+    client.socket._autoping = False
+    await client.join()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while server.node.rooms.seats_taken:
+            await asyncio.sleep(0.05)
 
 
 async def test_the_bitrate_changes_for_both(serve: Serve) -> None:
@@ -128,7 +127,7 @@ async def test_denoising_is_told_to_both(serve: Serve) -> None:
 
 
 async def test_figures_come_by_themselves(serve: Serve) -> None:
-    server = await serve(Limits(60, 60, 60, 0.01))
+    server = await serve(replace(PATIENT, stats_seconds=0.01))
     ada = await server.connect()
     await ada.join()
     for _ in range(3):
@@ -218,14 +217,14 @@ async def test_a_flood_is_handled_in_order(serve: Serve) -> None:
 
 
 async def test_who_does_not_join_is_sent_away(serve: Serve) -> None:
-    client = await (await serve(QUICK)).connect()
+    client = await (await serve(replace(PATIENT, join_seconds=0.2))).connect()
     error = await client.hear_error()
     assert (error.code, error.text) == ("state", "no join came within 0.2 s")
     assert await client.closed()
 
 
 async def test_who_opens_no_data_channel_is_sent_away(serve: Serve) -> None:
-    client = await (await serve(QUICK)).connect()
+    client = await (await serve(replace(PATIENT, open_seconds=0.2))).connect()
     await client.join()
     error = await client.hear_error()
     assert (error.code, error.text) == ("media", "no data channel was opened within 0.2 s")
