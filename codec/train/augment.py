@@ -24,7 +24,7 @@ class Mixture:
     reverb: float = 0.15  # of the speech
     babble: float = 0.2  # of the noise is another voice
     snr_db: tuple[float, float] = (-5.0, 30.0)
-    level_dbfs: tuple[float, float] = (-45.0, -12.0)
+    level_dbfs: tuple[float, float] = (-42.0, -12.0)
 
 
 @dataclass(frozen=True)

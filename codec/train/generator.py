@@ -19,6 +19,10 @@ from codec.weights import Weights
 
 BRANCH_GAIN = 0.4  # of a residual branch at the start, so that depth does not swell the signal
 
+# Speech has an RMS of a few hundredths; at that level ELU is a straight line, and a fresh network stays linear for
+# thousands of steps. So training runs at this multiple of the level; `folded` puts the factor into the weights.
+LEVEL = 16.0
+
 
 def trainable(config: CodecConfig) -> SoundStream:
     """A fresh codec with variance-preserving weights under weight normalisation."""
@@ -39,7 +43,16 @@ def trained(weights: Weights) -> SoundStream:
     """Shipped weights, under weight normalisation again: to train on."""
     model = SoundStream(weights.config)
     model.load_state_dict(load_file(weights.file("model.safetensors")))
+    _fold_level(model, 1 / LEVEL)
     return _normalised(model)
+
+
+@torch.no_grad()
+def _fold_level(model: SoundStream, level: float) -> None:
+    """Makes a model of sound at `level` times its natural level one of natural sound."""
+    model.encoder.first.conv.weight.mul_(level)
+    model.decoder.last.conv.weight.div_(level)
+    model.decoder.last.bias.div_(level)
 
 
 def _normalised(model: SoundStream) -> SoundStream:
@@ -59,6 +72,7 @@ def folded(model: SoundStream) -> SoundStream:
     for module in plain.modules():
         if is_parametrized(module):
             remove_parametrizations(module, "weight")
+    _fold_level(plain, LEVEL)
     plain.encoder.compute_type = plain.decoder.compute_type = torch.float32
     return plain.eval().requires_grad_(False)
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from codec.config import PRESETS
 from codec.train.augment import Batch, Corpus, Mixture, draw_batch
 from codec.train.errors import TrainingError
-from codec.train.generator import Average, trainable, trained
+from codec.train.generator import LEVEL, Average, trainable, trained
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.quantizer import CodebookTrainer
 from codec.weights import Weights
@@ -36,7 +36,7 @@ class Recipe:
     warmup_steps: int = 200
     continuous_steps: int = 600  # before the quantizer comes in
     start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
-    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 1.0, "wave": 1.0})
+    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 0.5, "wave": 0.5})
     commitment: float = 1.0
     clip_norm: float = 200.0
     favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
@@ -119,7 +119,7 @@ class Trainer:
         target = torch.from_numpy(batch.target).to(self.device)
         mode = torch.from_numpy(batch.denoise).to(self.device)[:, None].expand(-1, self.recipe.frames)
         size = len(source)
-        z, _ = self.model.encoder.step(source[:, None], mode, self.model.encoder.initial_state(size))
+        z, _ = self.model.encoder.step(LEVEL * source[:, None], mode, self.model.encoder.initial_state(size))
         z = self.model.quantizer.project_in(z)
         figures = dict[str, float]()
         backward_from, gradients = list[Tensor](), list[Tensor | None]()
@@ -132,7 +132,7 @@ class Trainer:
             figures["commitment"] = float(quantized.commitment.detach())
             figures["perplexity"] = perplexity(quantized.codes[:, 0])
         z = self.model.quantizer.project_out(z)
-        output, _ = self.model.decoder.step(z, self.model.decoder.initial_state(size))
+        output = self.model.decoder.step(z, self.model.decoder.initial_state(size))[0] / LEVEL
         losses = self.loss(target, output[:, 0])
         gradients.append(balanced_gradient(losses, self.recipe.loss_weights, output))
         torch.autograd.backward([*backward_from, output], gradients)
