@@ -104,7 +104,8 @@ function leave() {
 /** The session ended by a fault. */
 function over(problem) {
   end("");
-  const retry = problem.code === "room-full" ? { onRetry: chooseRoom, action: "Choose another room" } : { onRetry: join };
+  const full = problem.code === "room-full";
+  const retry = full ? { onRetry: chooseRoom, action: "Choose another room" } : { onRetry: join };
   page.problem(problem, { ...retry, focus: true });
 }
 
@@ -145,7 +146,8 @@ const on = {
     const before = state.peer?.name ?? "The other person";
     state.peer = participant;
     page.peer(participant);
-    if (participant) page.headline(`${participant.name} is on the line.`, there ? "You joined the call, and can talk." : "They joined the call, and you can talk.");
+    const news = there ? "You joined the call, and can talk." : "They joined the call, and you can talk.";
+    if (participant) page.headline(`${participant.name} is on the line.`, news);
     else alone(reason === "left" ? `${before} left the call.` : `${before} vanished: the connection broke off.`);
   },
 
@@ -236,7 +238,8 @@ function microphoneLost() {
   const problem = new Problem("microphone-lost", "The microphone is gone",
     "It was unplugged or taken away. You still hear the other side, but they no longer hear you.",
     "Plug it in again or choose another one below.");
-  page.problem(problem, { onRetry: () => state.audio?.useMicrophone("").catch((again) => page.problem(again)), action: "Use the default microphone" });
+  const useDefault = () => state.audio?.useMicrophone("").catch((again) => page.problem(again));
+  page.problem(problem, { onRetry: useDefault, action: "Use the default microphone" });
   showMicrophones();
 }
 

@@ -72,8 +72,8 @@ export class AudioPath {
     return this.#inTurn(() => this.#connectMicrophone());
   }
 
-  /** Changes what the browser does to the sound. Chromium ignores the wish for as long as any track of the microphone is
-   * alive, so that it is let go and opened anew: silence for a moment. Throws a Problem where that fails. */
+  /** Changes what the browser does to the sound. Chromium ignores the wish for as long as any track of the microphone
+   * is alive, so that it is let go and opened anew: silence for a moment. Throws a Problem where that fails. */
   treat(treatment) {
     this.#wanted = { ...this.#wanted, treatment };
     return this.#inTurn(async () => {
@@ -123,7 +123,8 @@ export class AudioPath {
     const processorOptions = { frameSamples: FRAME_SAMPLES, headerBytes: HEADER_BYTES };
     const mono = { channelCount: 1, channelCountMode: "explicit", outputChannelCount: [1] };
     this.#capture = new AudioWorkletNode(this.#context, "thinline-capture", { ...mono, processorOptions });
-    this.#playback = new AudioWorkletNode(this.#context, "thinline-playback", { ...mono, numberOfInputs: 0, processorOptions });
+    const playback = { ...mono, numberOfInputs: 0, processorOptions };
+    this.#playback = new AudioWorkletNode(this.#context, "thinline-playback", playback);
     this.#capture.port.onmessage = ({ data }) => this.onFrame(data);
     this.#playback.port.onmessage = ({ data }) => this.onReport(data);
     this.#capture.connect(this.#context.destination); // it gives out silence, but an unconnected node may not be run
@@ -165,5 +166,6 @@ export class AudioPath {
 /** The microphones there are: [{deviceId, label}]. Labels are empty until the microphone was allowed once. */
 export async function listMicrophones() {
   const devices = await navigator.mediaDevices.enumerateDevices();
-  return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId !== "default" && deviceId !== "communications");
+  const aliases = ["default", "communications"]; // Chromium lists these devices twice
+  return devices.filter(({ kind, deviceId }) => kind === "audioinput" && !aliases.includes(deviceId));
 }

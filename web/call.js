@@ -4,7 +4,7 @@ import { connectionFailed } from "./errors.js";
 
 export const HEADER_BYTES = 8;
 const BACKLOG_BYTES = 2000; // more than this on its way out: frames wait here
-const HELD_FRAMES = 4; // so many may wait, as after a hiccup of the page; then the oldest is skipped, for delay must not grow
+const HELD_FRAMES = 4; // so many may wait, as after a hiccup of the page; beyond that the oldest is skipped
 
 /** One peer connection. `send(type, fields)` reaches the server; `onFrame(buffer)` gets each frame that comes. */
 export class Call {
@@ -48,7 +48,7 @@ export class Call {
     await this.#connection.addIceCandidate({ candidate, sdpMid, sdpMLineIndex });
   }
 
-  /** Sends one frame, a buffer with room for the header, as soon as the line takes it; skips the oldest if it is clogged. */
+  /** Sends one frame, a buffer with room for the header, as soon as the line takes it. */
   sendFrame(buffer) {
     if (this.#channel.readyState !== "open") return;
     new DataView(buffer).setUint32(0, this.#sequence, true);
@@ -78,7 +78,8 @@ export class Call {
   }
 
   #flush() {
-    while (this.#held.length > 0 && this.#channel.readyState === "open" && this.#channel.bufferedAmount <= BACKLOG_BYTES) {
+    const free = () => this.#channel.readyState === "open" && this.#channel.bufferedAmount <= BACKLOG_BYTES;
+    while (this.#held.length > 0 && free()) {
       this.#channel.send(this.#held.shift());
       this.counts.sent += 1;
     }

@@ -42,20 +42,25 @@ MICROPHONE.SecurityError = MICROPHONE.NotAllowedError;
 MICROPHONE.AbortError = MICROPHONE.NotReadableError;
 
 const SERVER = {
-  "room-full": ["This room is full", "A call is for two, and two are already in this one.", "Choose another room, and tell the other person."],
+  "room-full": [
+    "This room is full",
+    "A call is for two, and two are already in this one.",
+    "Choose another room, and tell the other person.",
+  ],
   "node-full": ["The server is full", null, "Wait until another call has ended, then try again."],
   version: ["This page is out of date", null, "Reload the page to get the one that fits the server."],
   bitrate: ["No such bitrate", null, ""],
   media: ["The sound broke off", null, "Check the network, then join again."],
   sdp: ["The server could not set up the sound", null, "Try again. If it stays so, another browser may help."],
-  shutdown: ["The server is shutting down", "It ended the call, and will be back or be replaced.", "Join again in a moment."],
+  shutdown: ["The server is shutting down", "It ended the call, but will be back.", "Join again in a moment."],
 };
 
 /** A fault of getUserMedia (DOMException) as a Problem. */
 export function microphoneProblem(error) {
   const known = MICROPHONE[error.name];
   if (known) return new Problem(...known);
-  return new Problem("microphone", "The microphone could not be opened", error.message, "Choose another one, then try again.");
+  return new Problem("microphone", "The microphone could not be opened", error.message,
+    "Choose another one, then try again.");
 }
 
 /** An `error` or `bye` of the server as a Problem. */
@@ -71,7 +76,8 @@ export function serverUnreachable() {
 }
 
 export function serverGone() {
-  return new Problem("server-gone", "The server is gone", "The connection to the server broke off in the middle of the call.",
+  return new Problem("server-gone", "The server is gone",
+    "The connection to the server broke off in the middle of the call.",
     "Check the network, then join again. Your room is kept in the address of this page.");
 }
 

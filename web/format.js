@@ -57,10 +57,10 @@ export class LossWindow {
   }
 }
 
-const QUALITIES = ["amber", "brisk", "calm", "clear", "distant", "early", "gentle", "green", "kind", "late", "mellow", "quiet",
-  "silver", "slow", "spare", "warm"];
-const BIRDS = ["curlew", "dunnock", "finch", "heron", "jackdaw", "kestrel", "lapwing", "linnet", "martin", "plover", "redwing",
-  "robin", "siskin", "swift", "wagtail", "wren"];
+const QUALITIES = ["amber", "brisk", "calm", "clear", "distant", "early", "gentle", "green", "kind", "late", "mellow",
+  "quiet", "silver", "slow", "spare", "warm"];
+const BIRDS = ["curlew", "dunnock", "finch", "heron", "jackdaw", "kestrel", "lapwing", "linnet", "martin", "plover",
+  "redwing", "robin", "siskin", "swift", "wagtail", "wren"];
 
 /** A room name that is easy to say and unlikely to be taken, such as "quiet-heron-417". */
 export function suggestRoom() {

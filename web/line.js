@@ -1,5 +1,5 @@
-// The thin line between two voices. Each voice sends its level along it as a ripple, mine from the left, theirs from the
-// right; the line is as thick as the bitrate. While nobody is at the other end, it is only dotted there.
+// The thin line between two voices. Each voice sends its level along it as a ripple, mine from the left, theirs from
+// the right; the line is as thick as the bitrate. While nobody is at the other end, it is only dotted there.
 
 const CROSSING_SECONDS = 1.5;
 const STEPS_PER_SECOND = 60; // grain of the remembered levels

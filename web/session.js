@@ -8,7 +8,8 @@ import { Signalling, signallingUrl } from "./signalling.js";
 
 /** Emits, through `emit(type, detail)`:
  *  joined {room, codec, session} · peer {participant or null, reason} · bitrate {kbps, frame, mine} ·
- *  denoise {on, frame, mine} · level {me} or {them} · numbers {...} · refused {code, text} · problem (a Problem; the session is over). */
+ *  denoise {on, frame, mine} · level {me} or {them} · numbers {...} · refused {code, text} ·
+ *  problem (a Problem; the session is over). */
 export class Session {
   #signalling;
   #call = null;
@@ -103,7 +104,9 @@ export class Session {
   }
 
   #refused({ code, text }) {
-    if (code === "sdp") throw new Problem(code, "The server could not set up the sound", text, "Try again, or try another browser.");
+    if (code === "sdp") {
+      throw new Problem(code, "The server could not set up the sound", text, "Try again, or try another browser.");
+    }
     this.#emit("refused", { code, text });
   }
 

@@ -28,14 +28,14 @@ export class Signalling {
     });
     this.opened.catch(() => {}); // join() waits for it; until then a failure is nobody's
     this.#socket.onmessage = (event) => this.#receive(event.data);
-    this.#socket.onclose = () => this.#end(this.#joined ? serverGone() : serverUnreachable());
+    this.#socket.onclose = () => this.#broken();
+    this.#timer = setInterval(() => this.#tick(), PING_MS);
   }
 
   /** Sends `join`. The answer comes as a `joined` message. */
   async join(fields) {
     await this.opened;
     this.send("join", { version: VERSION, ...fields });
-    this.#timer = setInterval(() => this.#tick(), PING_MS);
   }
 
   send(type, fields = {}) {
@@ -64,10 +64,11 @@ export class Signalling {
 
   #tick() {
     if (performance.now() - this.#heardAt > SILENCE_MS) {
-      this.#end(serverGone());
+      this.#broken();
       this.#socket.close();
       return;
     }
+    if (!this.#joined) return;
     this.#pingId += 1;
     this.#pings.set(this.#pingId, performance.now());
     this.send("ping", { id: this.#pingId });
@@ -76,6 +77,10 @@ export class Signalling {
   #pong(id) {
     if (this.#pings.has(id)) this.onRoundTrip(performance.now() - this.#pings.get(id));
     this.#pings.delete(id);
+  }
+
+  #broken() {
+    this.#end(this.#joined ? serverGone() : serverUnreachable());
   }
 
   #end(problem) {

@@ -120,6 +120,8 @@ export class Page {
   }
 
   numbers({ stats, heard, skipped, mediaRoundTripMs, socketRoundTripMs, lossUp, lossDown }) {
+    const [upLost, upLate, held] = [stats.uplink_lost, stats.uplink_dropped, skipped].map(count);
+    const [serverConcealed, missing] = [stats.downlink_concealed, heard.missing].map(count);
     const text = {
       payload: `${number(stats.payload_kbps, 2)} kbit/s`,
       wire: `${number(stats.wire_kbps, 2)} kbit/s`,
@@ -130,11 +132,11 @@ export class Page {
       playout: milliseconds(heard.delayMs === null ? null : stats.playout_delay_ms + heard.delayMs),
       "playout-note": `server ${milliseconds(stats.playout_delay_ms)}, browser ${milliseconds(heard.delayMs)}`,
       "loss-up": percent(lossUp),
-      "loss-up-note": `in all ${count(stats.uplink_lost)} lost, ${count(stats.uplink_dropped)} late, ${count(skipped)} held back`,
+      "loss-up-note": `in all ${upLost} lost, ${upLate} late, ${held} held back`,
       "loss-down": percent(lossDown),
-      "loss-down-note": `in all ${count(heard.missing)} lost, of these ${count(heard.late)} late`,
+      "loss-down-note": `in all ${missing} lost, of these ${count(heard.late)} late`,
       concealed: count(stats.downlink_concealed + heard.missing),
-      "concealed-note": `server ${count(stats.downlink_concealed)}, browser ${count(heard.missing)}; underruns ${count(heard.underruns)}`,
+      "concealed-note": `server ${serverConcealed}, browser ${missing}; underruns ${count(heard.underruns)}`,
     };
     for (const [id, value] of Object.entries(text)) this.el[`n-${id}`].textContent = value;
   }

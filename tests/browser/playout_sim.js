@@ -27,7 +27,9 @@ function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat
   const pace = FRAME * (1 + ppm / 1e6);
   for (let index = 0; index * pace < seconds * RATE; index += 1) {
     let arrived = (index + 1) * pace + jitter * FRAME * chance();
-    for (const [from, to] of stalls) if (arrived >= from * RATE && arrived < to * RATE) arrived = to * RATE + index / 1000;
+    for (const [from, to] of stalls) {
+      if (arrived >= from * RATE && arrived < to * RATE) arrived = to * RATE + index / 1000;
+    }
     if (chance() < loss || lost.includes(index)) continue;
     const sequence = restart !== null && index >= restart ? index - restart : (first + index) >>> 0;
     for (let copy = 0; copy <= repeat; copy += 1) arrivals.push({ arrived, sequence, index });
@@ -36,7 +38,8 @@ function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat
 }
 
 export function simulate(scenario) {
-  const settings = { seconds: 4, seed: 1, first: 0, jitter: 0, loss: 0, ppm: 0, stalls: [], lost: [], repeat: 0, restart: null, noise: false, ...scenario };
+  const calm = { jitter: 0, loss: 0, ppm: 0, stalls: [], lost: [], repeat: 0, restart: null, noise: false };
+  const settings = { seconds: 4, seed: 1, first: 0, ...calm, ...scenario };
   const arrivals = network(settings);
   const hiss = random(settings.seed + 1);
   const source = settings.noise ? () => 0.4 * hiss() - 0.2 : voice;

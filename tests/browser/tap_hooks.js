@@ -1,5 +1,5 @@
-// Runs in a page before its own scripts: remembers the audio nodes that the page makes, so that a tap can listen in, and
-// the last message that it sent.
+// Runs in a page before its own scripts: remembers the audio nodes that the page makes, so that a tap can listen in,
+// and the last message that it sent.
 
 {
   const nodes = { streams: [] };

@@ -4,8 +4,8 @@
 const MIN_LAG = 80; // 3.3 ms at 24 kHz
 const QUIET = 0.006; // RMS, about -44 dBFS: nobody hears a splice there
 
-/** Takes one period out of `x` (at least 640 samples). Returns null where that would be heard: where the sound is not quiet,
- * and the halves correlate less than `alike` (up to 1). */
+/** Takes one period out of `x` (at least 640 samples). Returns null where that would be heard: where the sound is not
+ * quiet, and the halves correlate less than `alike` (up to 1). */
 export function shrink(x, alike) {
   const overlap = 200;
   const lag = bestLag(x, overlap, 240, alike);
