@@ -32,9 +32,9 @@ CLIP_SECONDS = 4
 PATIENCE_SECONDS = 120  # for a busy machine; nothing waits so long on purpose
 STOI_FLOOR = 0.5
 STOI_MARGIN = 0.15  # by which the other's voice must win over one's own
-CORRELATION_FLOOR = 0.6
+CORRELATION_FLOOR = 0.5
 ATTEMPTS = 3  # a call runs in real time: on a busy machine frames come too late and are dropped
-LOSS_CEILING_PERCENT = 10.0
+LOSS_CEILING_PERCENT = 5.0
 
 Sound = NDArray[np.float32]
 StartCall = Callable[..., subprocess.Popen[str]]
