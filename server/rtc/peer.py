@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiortc import (
-    InvalidStateError,
     RTCConfiguration,
     RTCDataChannel,
     RTCIceServer,
@@ -21,7 +21,8 @@ from server.protocol import IceServer
 from server.rtc.interfaces import loopback_offered
 
 LABEL = "pcm"
-BUFFER_LIMIT_BYTES = 2000  # a sender with more than this waiting skips the frame: delay must not grow
+BUFFER_LIMIT_BYTES = 2000  # with more than this on its way out, frames are held back
+HELD_FRAMES = 4  # so many at most, as after a hiccup; then the oldest is skipped: delay must not grow
 ANSWER_SECONDS = 10.0  # a STUN or TURN server that doesn't answer takes its time
 CLOSE_SECONDS = 3.0  # aiortc may take its time over a peer that is gone; nobody waits longer than this
 
@@ -56,6 +57,7 @@ class Peer:
         self._events = events
         self._loopback = loopback
         self._channel: RTCDataChannel | None = None
+        self._held: deque[bytes] = deque()
 
     async def answer(self, offer_sdp: str) -> str:
         """The answer, all candidates in it. Raises SdpError, which says why the offer can't be used."""
@@ -90,15 +92,16 @@ class Peer:
             raise SdpError(f"the candidate can't be used: {_cause(error)}") from None
 
     def send(self, message: bytes) -> bool:
-        """Sends a frame, or drops it where the channel isn't open or has too much waiting. Says whether it went out."""
-        channel = self._channel
-        if channel is None or channel.readyState != "open" or channel.bufferedAmount > BUFFER_LIMIT_BYTES:
+        """Sends a frame as soon as the line takes it. False if this cost a frame: this one where the channel isn't
+        open, or the oldest of those that are held back."""
+        if self._channel is None or self._channel.readyState != "open":
             return False
-        try:
-            channel.send(message)
-        except (InvalidStateError, ConnectionError):
-            return False
-        return True
+        self._held.append(message)
+        self._flush()
+        if len(self._held) <= HELD_FRAMES:
+            return True
+        self._held.popleft()
+        return False
 
     async def close(self) -> None:
         """Ends the connection; never takes longer than CLOSE_SECONDS."""
@@ -117,8 +120,17 @@ class Peer:
             channel.close()
             return
         self._channel = channel
+        channel.bufferedAmountLowThreshold = BUFFER_LIMIT_BYTES
+        channel.on("bufferedamountlow", self._flush)
         channel.on("message", self._take_message)
         self._events.on_open()
+
+    def _flush(self) -> None:
+        channel = self._channel
+        while self._held and channel is not None and channel.bufferedAmount <= BUFFER_LIMIT_BYTES:
+            if channel.readyState != "open":
+                return
+            channel.send(self._held.popleft())
 
     def _take_message(self, message: bytes | str) -> None:
         self._events.on_frame(message if isinstance(message, bytes) else b"")

@@ -11,7 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from server.protocol import IceServer
 from server.rtc import peer as peer_module
 from server.rtc.interfaces import host_addresses
-from server.rtc.peer import BUFFER_LIMIT_BYTES, Peer, PeerEvents, SdpError
+from server.rtc.peer import BUFFER_LIMIT_BYTES, HELD_FRAMES, Peer, PeerEvents, SdpError
 from tests.server.doubles import PATIENCE_SECONDS
 
 
@@ -59,12 +59,17 @@ async def test_messages_go_both_ways_over_the_loopback(ends: Ends) -> None:
     assert await asyncio.wait_for(heard.get(), PATIENCE_SECONDS) == b"down"
 
 
-async def test_a_sender_whose_channel_is_full_drops(ends: Ends) -> None:
-    ends.browser.createDataChannel("pcm", ordered=False, maxRetransmits=0)
+async def test_frames_that_find_the_channel_full_are_held_back_and_the_oldest_skipped(ends: Ends) -> None:
+    channel = ends.browser.createDataChannel("pcm", ordered=False, maxRetransmits=0)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    channel.on("message", heard.put_nowait)
     await ends.connect()
     await asyncio.wait_for(ends.opened.wait(), PATIENCE_SECONDS)
-    sent = [ends.server.send(bytes(BUFFER_LIMIT_BYTES + 1)) for _ in range(3)]  # nothing leaves before the loop runs
-    assert sent == [True, False, False]
+    frames = [bytes([number]) * (BUFFER_LIMIT_BYTES // 2) for number in range(3 + HELD_FRAMES + 2)]
+    sent = [ends.server.send(frame) for frame in frames]  # nothing leaves before the loop runs
+    assert sent == [True] * (3 + HELD_FRAMES) + [False] * 2
+    arrived = [(await asyncio.wait_for(heard.get(), PATIENCE_SECONDS))[0] for _ in range(3 + HELD_FRAMES)]
+    assert sorted(arrived) == [0, 1, 2, 5, 6, 7, 8]
 
 
 async def test_only_one_channel_of_the_right_name_is_taken(ends: Ends) -> None:
