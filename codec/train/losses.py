@@ -9,6 +9,7 @@ from torch import Tensor
 
 LOG_FLOOR = 1e-5  # of a mel band's magnitude: about -100 dBFS, so that quiet clips don't dominate
 COMPRESSION = 0.3  # the ear's loudness exponent, used on spectra by speech enhancement
+PHASE_LIMIT_HZ = 4000  # about where the ear stops following phase; above, it would only push the sound towards zero
 
 
 @cache
@@ -45,7 +46,7 @@ class ReconstructionLoss:
     """Distances between two sounds, each for its own fault.
 
     `mel`: multi-scale log-mel (arXiv 2107.03312, equation 5, its log term, as L1): timbre and loudness.
-    `complex`: magnitude-compressed complex spectra: phase too, or short training stays hoarse.
+    `complex`: magnitude-compressed complex spectra below 4 kHz: phase too, or short training stays hoarse.
     `wave`: samples: the strong low partials, which find their phase by it first.
     """
 
@@ -68,7 +69,9 @@ class ReconstructionLoss:
             if window in self.mel_windows:
                 mel = mel + self._mel_distance(wanted, given, window) / len(self.mel_windows)
             if window in self.complex_windows:
-                compressed = compressed + _compressed_distance(wanted, given) / len(self.complex_windows)
+                heard = slice(0, round(PHASE_LIMIT_HZ / self.sample_rate * window) + 1)
+                distance = _compressed_distance(wanted[:, heard], given[:, heard])
+                compressed = compressed + distance / len(self.complex_windows)
         wave = (target - output).abs().mean() / (target.abs().mean() + 1e-3)
         return {"mel": mel, "complex": compressed, "wave": wave}
 
