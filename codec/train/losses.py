@@ -7,7 +7,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-LOG_FLOOR = 1e-5  # of a mel band's magnitude: about -100 dBFS, so that quiet clips don't dominate
+# Magnitudes are floored 50 dB below the example's own level, or else pauses and inaudible overtones, where logarithms
+# are steepest, get all the gradient; and at -100 dBFS in any case, or else quiet examples would.
+FLOOR_BELOW_LEVEL = 0.003
+LEAST_FLOOR = 1e-5
 COMPRESSION = 0.3  # the ear's loudness exponent, used on spectra by speech enhancement
 PHASE_LIMIT_HZ = 4000  # about where the ear stops following phase; above, it would only push the sound towards zero
 
@@ -53,7 +56,7 @@ class ReconstructionLoss:
     def __init__(
         self,
         sample_rate: int,
-        mel_windows: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048),
+        mel_windows: tuple[int, ...] = (128, 256, 512, 1024, 2048),
         complex_windows: tuple[int, ...] = (256, 1024),
     ) -> None:
         self.sample_rate = sample_rate
@@ -62,24 +65,24 @@ class ReconstructionLoss:
     def __call__(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
         """target, output [B, samples] -> the distances by name, each a scalar."""
         mel, compressed = target.new_zeros(()), target.new_zeros(())
+        level = target.square().mean(dim=1).sqrt()[:, None, None]
+        floor = (FLOOR_BELOW_LEVEL * level).clamp(min=LEAST_FLOOR).square()
         for window in sorted({*self.mel_windows, *self.complex_windows}):
             with torch.no_grad():
                 wanted = spectrum(target, window)
             given = spectrum(output, window)
             if window in self.mel_windows:
-                mel = mel + self._mel_distance(wanted, given, window) / len(self.mel_windows)
+                mel = mel + self._mel_distance(wanted, given, floor, window) / len(self.mel_windows)
             if window in self.complex_windows:
                 heard = slice(0, round(PHASE_LIMIT_HZ / self.sample_rate * window) + 1)
-                distance = _compressed_distance(wanted[:, heard], given[:, heard])
+                distance = _compressed_distance(wanted[:, heard], given[:, heard], floor)
                 compressed = compressed + distance / len(self.complex_windows)
         wave = (target - output).abs().mean() / (target.abs().mean() + 1e-3)
         return {"mel": mel, "complex": compressed, "wave": wave}
 
-    def _mel_distance(self, wanted: Tensor, given: Tensor, window: int) -> Tensor:
+    def _mel_distance(self, wanted: Tensor, given: Tensor, floor: Tensor, window: int) -> Tensor:
         bank = mel_filterbank(self.sample_rate, window, min(64, window // 4), wanted.device)
-        logs = [
-            torch.log((power(spec) + LOG_FLOOR**2).sqrt().transpose(1, 2) @ bank) for spec in (wanted, given)
-        ]
+        logs = [torch.log((power(spec) + floor).sqrt().transpose(1, 2) @ bank) for spec in (wanted, given)]
         return (logs[0] - logs[1]).abs().mean()
 
 
@@ -93,7 +96,7 @@ def balanced_gradient(losses: dict[str, Tensor], weights: dict[str, float], outp
     return total
 
 
-def _compressed_distance(wanted: Tensor, given: Tensor) -> Tensor:
+def _compressed_distance(wanted: Tensor, given: Tensor, floor: Tensor) -> Tensor:
     """Mean squared distance of |X|^0.3 e^(j phase), relative to the batch's mean so that levels don't matter."""
-    scaled = [spec * (power(spec) + LOG_FLOOR**2) ** ((COMPRESSION - 1) / 2) for spec in (wanted, given)]
+    scaled = [spec * (power(spec) + floor) ** ((COMPRESSION - 1) / 2) for spec in (wanted, given)]
     return power(scaled[0] - scaled[1]).mean() / (power(scaled[0]).mean() + 1e-3)

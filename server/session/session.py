@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 32  # messages that may wait to be handled; beyond it the socket is not read
 
+
 class Socket(Protocol):
     """The WebSocket as a session sees it."""
 
