@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks' blocks")
     for name, kind, text in (
         ("steps", int, "updates in all"),
+        ("continuous-steps", int, "updates before the quantizer comes in"),
         ("batch", int, "examples a step"),
         ("frames", int, "frames an example"),
         ("learning-rate", float, "at its peak"),

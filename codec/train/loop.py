@@ -19,7 +19,7 @@ from codec.train.augment import Batch, Corpus, Mixture, draw_batch
 from codec.train.errors import TrainingError
 from codec.train.generator import LEVEL, Average, trainable, trained
 from codec.train.losses import ReconstructionLoss, balanced_gradient
-from codec.train.quantizer import CodebookTrainer
+from codec.train.quantizer import CodebookTrainer, Whitening
 from codec.weights import Weights
 
 
@@ -36,7 +36,7 @@ class Recipe:
     warmup_steps: int = 200
     continuous_steps: int = 600  # before the quantizer comes in
     start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
-    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 0.5, "wave": 0.5})
+    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1})
     commitment: float = 1.0
     clip_norm: float = 200.0
     favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
@@ -100,6 +100,8 @@ class Trainer:
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log."""
         recipe = self.recipe
+        if self.vectors and self.step >= recipe.continuous_steps:
+            self._bring_in_quantizer()
         batch = draw_batch(self.corpus, recipe.mixture, self.rng, recipe.batch, recipe.frames * self.config.hop)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, self.step)
@@ -139,14 +141,23 @@ class Trainer:
         return figures | {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _collect(self, z: Tensor) -> None:
-        """Keeps the last embeddings before the quantizer comes in, and starts the codebooks from them."""
-        last = self.recipe.continuous_steps - self.step
+        """Keeps the last embeddings before the quantizer comes in."""
         per_step = z.shape[0] * z.shape[2]
-        if last * per_step <= self.recipe.start_vectors:
+        if (self.recipe.continuous_steps - self.step) * per_step <= self.recipe.start_vectors:
             self.vectors.append(z.detach().transpose(1, 2).reshape(per_step, -1))
-        if last == 1:
-            self.codebooks.start(torch.cat(self.vectors))
-            self.vectors.clear()
+
+    def _bring_in_quantizer(self) -> None:
+        """Quantization noise falls on all axes alike and would bury the weak ones (most of what is above 1 kHz), so
+        the embeddings are whitened before k-means starts the codebooks."""
+        vectors = torch.cat(self.vectors)
+        self.vectors.clear()
+        whitening = Whitening.of(vectors)
+        for model in (self.model, self.average.model):
+            whitening.move(model.quantizer)
+        for projection in (self.model.quantizer.project_in, self.model.quantizer.project_out):
+            for parameter in projection.parameters():
+                self.optimizer.state.pop(parameter, None)
+        self.codebooks.start(whitening(vectors))
 
     def _draw_n_q(self, size: int) -> Tensor:
         """Quantizer dropout: half of the examples on a favoured depth, half on any; [B]."""

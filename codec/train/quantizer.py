@@ -11,6 +11,39 @@ from codec.rvq import ResidualVectorQuantizer
 
 
 @dataclass(frozen=True)
+class Whitening:
+    """A change of the quantizer's coordinates, forward(z - mean), and its inverse."""
+
+    mean: Tensor
+    forward: Tensor
+    inverse: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, vectors: Tensor, strength: float = 0.8, floor: float = 1e-5) -> Whitening:
+        """For vectors [N, d]: turns them to their principal axes and divides each axis by its deviation, `strength`
+        of the way to white; axes weaker than `floor` of the strongest's variance are not raised above it."""
+        mean = vectors.mean(dim=0)
+        variance, axes = torch.linalg.eigh(torch.cov(vectors.T))
+        scale = variance.clamp(min=floor * float(variance.max())) ** (-strength / 2)
+        return cls(mean, scale[:, None] * axes.T, axes / scale)
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        return (vectors - self.mean) @ self.forward.T
+
+    @torch.no_grad()
+    def move(self, quantizer: ResidualVectorQuantizer) -> None:
+        """Puts the change into the projections before and after the quantizers; what they do together stays."""
+        before, after = quantizer.project_in, quantizer.project_out
+        assert before.bias is not None
+        assert after.bias is not None
+        after.bias.add_(after.weight[..., 0] @ self.mean)
+        after.weight.copy_((after.weight[..., 0] @ self.inverse)[..., None])
+        before.bias.copy_(self.forward @ (before.bias - self.mean))
+        before.weight.copy_((self.forward @ before.weight[..., 0])[..., None])
+
+
+@dataclass(frozen=True)
 class Quantized:
     """z [B, d, T] as the decoder sees it, gradients passing straight through; the commitment loss; codes [N, Q]."""
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codec.rvq import ResidualVectorQuantizer
-from codec.train.quantizer import CodebookTrainer
+from codec.train.quantizer import CodebookTrainer, Whitening
 from tests.codec.models import SMALL
 
 
@@ -35,6 +35,20 @@ def test_k_means_start_explains_most_and_every_stage_more(trainer: CodebookTrain
     errors = [error(trainer, vectors, n_q) for n_q in (1, 2, 3, 4)]
     assert errors[0] < 0.5 * float(vectors.var())
     assert errors == sorted(errors, reverse=True)
+
+
+def test_whitening_evens_the_axes_out_and_keeps_what_the_projections_do(vectors: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualVectorQuantizer(SMALL)
+    z = torch.randn(1, SMALL.dimension, 500) * torch.logspace(0, -3, SMALL.dimension)[:, None]
+    before = quantizer.project_out(quantizer.project_in(z))
+    projected = quantizer.project_in(z)[0].T
+    whitening = Whitening.of(projected, strength=1.0)
+    whitening.move(quantizer)
+    torch.testing.assert_close(quantizer.project_out(quantizer.project_in(z)), before, rtol=1e-3, atol=1e-4)
+    moved = quantizer.project_in(z)[0].T
+    torch.testing.assert_close(moved, whitening(projected), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(torch.cov(moved.T), torch.eye(SMALL.code_dimension), rtol=0, atol=0.05)
 
 
 def test_gradients_pass_straight_through(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
