@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
+from contextvars import ContextVar
 
 import aioice.ice
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
@@ -18,16 +18,22 @@ MAX_BUFFERED_BYTES = 2_000  # above this a frame is dropped, so that delay does 
 OPEN_SECONDS = 15.0
 
 
-@cache
+_loopback: ContextVar[bool] = ContextVar("loopback", default=False)
+_gathered = aioice.ice.get_host_addresses
+
+
+def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    addresses = list(_gathered(use_ipv4=use_ipv4, use_ipv6=use_ipv6))
+    return ["127.0.0.1", *addresses] if use_ipv4 and _loopback.get() else addresses
+
+
+aioice.ice.get_host_addresses = _host_addresses
+
+
 def offer_loopback() -> None:
-    """Adds 127.0.0.1 to what this process offers: aioice leaves it out, and a server may listen only there."""
-    host_addresses = aioice.ice.get_host_addresses
-
-    def with_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-        addresses: list[str] = host_addresses(use_ipv4=use_ipv4, use_ipv6=use_ipv6)
-        return ["127.0.0.1", *addresses] if use_ipv4 else addresses
-
-    aioice.ice.get_host_addresses = with_loopback
+    """From now on this task, and what it starts, offers 127.0.0.1 too: aioice leaves it out, and a server may listen
+    only there."""
+    _loopback.set(True)
 
 
 class Caller:

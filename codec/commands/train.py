@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -55,5 +56,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = Trainer(recipe, Corpus(**clips), args.out, start)
     if args.resume:
         trainer.resume()
+    for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends it, the run is saved first
+        signal.signal(number, signal.default_int_handler)
     trainer.run(args.save_minutes)
     return 0

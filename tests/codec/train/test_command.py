@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,19 @@ def test_train_says_what_it_cannot_do(
     error = capsys.readouterr().err
     assert text in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_is_saved(number: signal.Signals, sounds: Path, tmp_path: Path) -> None:
+    command = ["train", "--data", str(sounds), *SHORT, "--out", str(tmp_path), "--steps", "1000000"]
+    process = subprocess.Popen([sys.executable, "-m", "thinline", *command], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "log.csv").exists():
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert (tmp_path / "checkpoint.pt").exists()
 
 
 def test_train_wants_a_folder_of_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
