@@ -34,7 +34,7 @@ class Recipe:
     learning_rate: float = 8e-4
     final_learning_rate: float = 2e-5
     warmup_steps: int = 200
-    continuous_steps: int = 600  # before the quantizer comes in
+    continuous_steps: int = 2_000  # before the quantizer comes in
     start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
     loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1})
     commitment: float = 1.0
