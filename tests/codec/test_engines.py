@@ -1,4 +1,5 @@
-"""Every engine gives the reference's codes on real speech, with the shipped weights."""
+"""Every engine gives the reference's codes on real speech, with the shipped weights; where two entries of a deep
+codebook are equally near, rounding may choose either."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from codec.audiofile import read_audio
 from codec.engine import ENGINES, load_engine
 from codec.engine.base import Codes, Engine, EngineError, Pcm
+from codec.engine.torch import TorchEngine
 from codec.weights import MANIFEST, shipped
 
 SECONDS = 2
@@ -22,25 +25,47 @@ def speech(heldout_speech: list[Path]) -> Pcm:
     return read_audio(heldout_speech[0])[: SECONDS * 24_000]
 
 
-def run(engine: Engine, pcm: Pcm, n_q: int, denoise: float) -> tuple[list[Codes], Pcm]:
-    hop = engine.config.hop
-    encoder, decoder, codes, sound = engine.encoder_state(), engine.decoder_state(), [], []
+def encoded(engine: Engine, pcm: Pcm, n_q: int, denoise: float) -> list[Codes]:
+    hop, state, codes = engine.config.hop, engine.encoder_state(), []
     for start in range(0, len(pcm) - hop + 1, hop):
-        code, encoder = engine.encode(pcm[start : start + hop], n_q, denoise, encoder)
-        frame, decoder = engine.decode(code, decoder)
+        code, state = engine.encode(pcm[start : start + hop], n_q, denoise, state)
         codes.append(code)
+    return codes
+
+
+def decoded(engine: Engine, codes: list[Codes]) -> Pcm:
+    state, sound = engine.decoder_state(), []
+    for code in codes:
+        frame, state = engine.decode(code, state)
         sound.append(frame)
-    return codes, np.concatenate(sound)
+    return np.concatenate(sound)
+
+
+def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Codes, given: Codes) -> bool:
+    """Whether the first two codes that differ lie equally far, to the last digits of float32, from what is left."""
+    model, length = engine.model, (frame + 1) * engine.config.hop
+    mode = torch.full((1, frame + 1), denoise)
+    z, _ = model.encoder.step(torch.from_numpy(pcm[:length])[None, None], mode, engine.encoder_state())
+    stage = int(np.argmax(wanted != given))
+    books = model.quantizer.codebooks.double()
+    left = model.quantizer.project_in(z)[0, :, -1].double()
+    left = left - sum(books[q][int(wanted[q])] for q in range(stage))
+    distances = [float((left - books[stage][int(code)]).norm()) for code in (wanted[stage], given[stage])]
+    return abs(distances[0] - distances[1]) < 1e-4 * distances[0]
 
 
 @pytest.mark.parametrize("denoise", [0.0, 0.4, 1.0], ids="denoise-{}".format)
 @pytest.mark.parametrize("n_q", [1, 8, 24], ids="n_q-{}".format)
 @pytest.mark.parametrize("name", [name for name in ENGINES if name != "torch"])
 def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: float, speech: Pcm) -> None:
-    wanted_codes, wanted = run(load_engine("torch"), speech, n_q, denoise)
-    codes, pcm = run(load_engine(name), speech, n_q, denoise)
-    assert np.array_equal(codes, wanted_codes)
-    np.testing.assert_allclose(pcm, wanted, rtol=0, atol=1e-5)
+    reference, engine = load_engine("torch"), load_engine(name)
+    assert isinstance(reference, TorchEngine)
+    wanted, given = (encoded(each, speech, n_q, denoise) for each in (reference, engine))
+    differing = [i for i, pair in enumerate(zip(wanted, given, strict=True)) if not np.array_equal(*pair)]
+    assert len(differing) <= 0.01 * len(wanted)
+    assert all(is_tie(reference, speech, denoise, i, wanted[i], given[i]) for i in differing)
+    pcm = decoded(engine, wanted)
+    np.testing.assert_allclose(pcm, decoded(reference, wanted), rtol=0, atol=1e-5)
     assert float(np.abs(pcm).max()) > 0.01
 
 
