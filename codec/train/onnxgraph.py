@@ -55,7 +55,8 @@ class StepGraphBuilder:
         return self.add("Slice", x, *bounds, output=output)
 
     def pointwise(self, x: str, conv: nn.Conv1d) -> str:
-        return self.add("Conv", x, self.constant(conv.weight[:, :, None]), self.constant(_bias(conv)))
+        assert conv.bias is not None
+        return self.add("Conv", x, self.constant(conv.weight[:, :, None]), self.constant(conv.bias))
 
     def causal(self, x: str, layer: CausalConv1d) -> str:
         if layer.context:
@@ -101,11 +102,6 @@ class StepGraphBuilder:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString())
-
-
-def _bias(conv: nn.Conv1d) -> Tensor:
-    assert conv.bias is not None
-    return conv.bias
 
 
 @torch.no_grad()
