@@ -1,4 +1,8 @@
-"""One direction of a call, frame by frame: state and bookkeeping around an engine."""
+"""One direction of a call, frame by frame: state and bookkeeping around an engine.
+
+Each frame goes in two phases, so that steps of many streams can be computed together: `begin` says which network step
+is due, `finish` takes its result. `push` and `pull` do both for one stream alone.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections import deque
 import numpy as np
 
 from codec.conceal import FADE_FRAMES, Concealment
-from codec.engine.base import Codes, Engine, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
 
 SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
@@ -61,12 +65,33 @@ class StreamEncoder:
         hop, packets = self.engine.config.hop, list[Packet]()
         self._pending = np.concatenate([self._pending, np.asarray(pcm, dtype=np.float32)])
         whole = len(self._pending) // hop * hop
-        for start in range(0, whole, hop):
-            self._encode(self._pending[start : start + hop])
-            if len(self._group) == self.frames_per_packet:
-                packets.append(self._packet())
-        self._pending = self._pending[whole:]
+        frames, self._pending = self._pending[:whole].reshape(-1, hop), self._pending[whole:]
+        for frame in frames:
+            step = self._begin(frame)
+            started = time.thread_time()
+            result = self.engine.encode(*step)
+            packet = self.finish(result, time.thread_time() - started)
+            if packet is not None:
+                packets.append(packet)
         return packets
+
+    def begin(self, frame: Pcm) -> EncodeStep:
+        """frame [hop] in [-1, 1] -> the step that it needs, whose result goes to `finish` before the next `begin`.
+
+        Raises ValueError while part of a frame waits, which only `push` can complete.
+        """
+        if len(self._pending):
+            raise ValueError(f"{len(self._pending)} samples of a frame wait: push the rest first")
+        return self._begin(frame)
+
+    def finish(self, result: tuple[Codes, State], seconds: float) -> Packet | None:
+        """Takes the step's result and what it cost, its fair share of a batch -> the packet that became whole."""
+        codes, self._state = result
+        self.compute_seconds += seconds
+        self.frames += 1
+        self.frame_index = (self.frame_index + 1) % FRAME_INDEX_MODULUS
+        self._group.append(codes)
+        return self._packet() if len(self._group) == self.frames_per_packet else None
 
     def flush(self) -> list[Packet]:
         """Ends the stream: the last partial frame, filled up with zeros, and the last partial packet."""
@@ -80,17 +105,13 @@ class StreamEncoder:
         self.frame_index = (self.frame_index + frames) % FRAME_INDEX_MODULUS
         self.sequence = (self.sequence + frames // self.frames_per_packet) % SEQUENCE_MODULUS
 
-    def _encode(self, frame: Pcm) -> None:
+    def _begin(self, frame: Pcm) -> EncodeStep:
         if not self._group:
             self._group_n_q = self.n_q
-        step = 1 / self.engine.config.denoise_ramp_frames
-        self._mode += float(np.clip(self._target - self._mode, -step, step))
-        started = time.thread_time()
-        codes, self._state = self.engine.encode(frame, self._group_n_q, self._mode, self._state)
-        self.compute_seconds += time.thread_time() - started
-        self.frames += 1
-        self.frame_index = (self.frame_index + 1) % FRAME_INDEX_MODULUS
-        self._group.append(codes)
+        if self._mode != self._target:
+            ramp = 1 / self.engine.config.denoise_ramp_frames
+            self._mode += float(np.clip(self._target - self._mode, -ramp, ramp))
+        return EncodeStep(frame, self._group_n_q, self._mode, self._state)
 
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
@@ -119,6 +140,8 @@ class StreamDecoder:
         """Back to silence before the first frame; the counters stay."""
         self._state = self.engine.decoder_state()
         self._queue: deque[Codes | object] = deque()
+        self._codes: Codes | None = None  # of the step that was begun; `_concealing`: they were played before
+        self._concealing = False
         self._last: Codes | None = None
         self._end: int | None = None
         self._missing = 0
@@ -145,28 +168,43 @@ class StreamDecoder:
         """-> pcm [n_frames * hop] in [-1, 1]; never waits, never fails."""
         return np.concatenate([self._next() for _ in range(n_frames)])
 
-    def _next(self) -> Pcm:
+    def begin(self) -> DecodeStep | None:
+        """A frame is due -> the step that it needs, or None; the result goes to `finish` before the next `begin`."""
         codes = self._queue.popleft() if self._queue else None
+        self._codes, self._concealing = None, False
         if isinstance(codes, np.ndarray):
-            return self._play(codes)
-        missing, self._missing = self._missing, self._missing + 1
-        if codes is None and self._last is not None and missing < FADE_FRAMES:
-            self.concealed += 1
-            return self._concealment.fading(self._decode(self._last), missing)
-        self.noise += 1
-        return self._concealment.noise()
+            self._codes = codes
+        elif codes is None and self._last is not None and self._missing < FADE_FRAMES:
+            self._codes, self._concealing = self._last, True
+        return None if self._codes is None else DecodeStep(self._codes, self._state)
 
-    def _play(self, codes: Codes) -> Pcm:
+    def finish(self, result: tuple[Pcm, State] | None, seconds: float = 0.0) -> Pcm:
+        """Takes the step's result, None where there was none, and what it cost -> pcm [hop] in [-1, 1]."""
+        if result is None:
+            self._missing += 1
+            self.noise += 1
+            return self._concealment.noise()
+        pcm, self._state = result
+        self.compute_seconds += seconds
+        return self._play(np.clip(pcm, -1.0, 1.0))
+
+    def _next(self) -> Pcm:
+        step = self.begin()
+        if step is None:
+            return self.finish(None)
+        started = time.thread_time()
+        result = self.engine.decode(*step)
+        return self.finish(result, time.thread_time() - started)
+
+    def _play(self, pcm: Pcm) -> Pcm:
+        if self._concealing:
+            self.concealed += 1
+            self._missing += 1
+            return self._concealment.fading(pcm, self._missing - 1)
         self.played += 1
-        pcm, self._last = self._decode(codes), codes
+        self._last = self._codes
         missing, self._missing = self._missing, 0
         if missing:
             return self._concealment.returning(pcm, missing)
         self._concealment.observe(pcm)
         return pcm
-
-    def _decode(self, codes: Codes) -> Pcm:
-        started = time.thread_time()
-        pcm, self._state = self.engine.decode(codes, self._state)
-        self.compute_seconds += time.thread_time() - started
-        return np.clip(pcm, -1.0, 1.0)

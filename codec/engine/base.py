@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,22 @@ from codec.config import CodecConfig
 Pcm = NDArray[np.float32]
 Codes = NDArray[np.int16]
 State = Any  # each engine's own value; callers keep it and hand it back, never look inside
+
+
+class EncodeStep(NamedTuple):
+    """What `encode` takes: pcm [hop], the state before this frame."""
+
+    pcm: Pcm
+    n_q: int
+    denoise: float
+    state: State
+
+
+class DecodeStep(NamedTuple):
+    """What `decode` takes: codes [n_q], the state before this frame."""
+
+    codes: Codes
+    state: State
 
 
 class EngineError(Exception):

@@ -40,6 +40,21 @@ def test_any_chunking_gives_the_same_packets(
     assert cut == packets
 
 
+def test_two_phases_give_the_same_packets(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
+    encoder, parts = StreamEncoder(engine, 8), []
+    for frame in speech.reshape(-1, 320):
+        parts.append(encoder.finish(engine.encode(*encoder.begin(frame)), 0.25))
+    assert parts == packets
+    assert encoder.compute_seconds == 150 * 0.25
+
+
+def test_half_a_frame_can_not_be_passed_over(engine: Engine, speech: Pcm) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.push(speech[:330])
+    with pytest.raises(ValueError, match="10 samples of a frame wait"):
+        encoder.begin(speech[:320])
+
+
 def test_packets_count_on(packets: list[Packet]) -> None:
     assert [packet.sequence for packet in packets] == list(range(150))
     assert [packet.frame_index for packet in packets] == list(range(150))
@@ -128,6 +143,20 @@ def test_packets_that_are_pushed_are_played_in_order(engine: Engine, packets: li
         parts.append(single.pull())
     np.testing.assert_array_equal(whole.pull(150), np.concatenate(parts))
     assert (whole.played, whole.concealed, whole.noise) == (150, 0, 0)
+
+
+def test_two_phases_give_the_same_sound(engine: Engine, packets: list[Packet]) -> None:
+    whole, phased = StreamDecoder(engine), StreamDecoder(engine)
+    for number, packet in enumerate(packets[:60]):
+        if not 20 <= number < 32:
+            whole.push(packet)
+            phased.push(packet)
+        step = phased.begin()
+        pcm = phased.finish(step and engine.decode(*step), 0.25)
+        np.testing.assert_array_equal(pcm, whole.pull())
+    counts = (48, FADE_FRAMES, 12 - FADE_FRAMES)
+    assert (phased.played, phased.concealed, phased.noise) == counts
+    assert phased.compute_seconds == (48 + FADE_FRAMES) * 0.25
 
 
 def test_a_shortage_conceals_then_plays_noise_then_fades_back(engine: Engine, packets: list[Packet]) -> None:
