@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ class Engine(Protocol):
     """One set of weights, shared by all streams. A stream is its two states, nothing else.
 
     Methods are thread-safe as long as no state is in two calls at once; they release the GIL while they compute.
+
+    A step uses up the state that it is given: an engine may change it in place and return the same object. So go on
+    with the state that came back only; who wants to go back keeps a `copy.deepcopy` from before the step.
     """
 
     name: str
@@ -56,3 +60,9 @@ class Engine(Protocol):
 
     def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
         """codes [n_q] -> pcm [hop], next state."""
+
+    def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, State]]:
+        """One frame of each of several streams -> for each what `encode` gives, whoever else is in the batch."""
+
+    def decode_many(self, steps: Sequence[DecodeStep]) -> list[tuple[Pcm, State]]:
+        """One frame of each of several streams -> for each what `decode` gives, whoever else is in the batch."""

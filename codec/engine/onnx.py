@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from codec.engine.base import Codes, EngineError, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.codebooks import Codebooks
 from codec.weights import Weights
 
@@ -64,6 +66,12 @@ class OnnxEngine:
     def decode(self, codes: Codes, state: Tensors) -> tuple[Pcm, Tensors]:
         pcm, state = self._decoder.run({"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1)}, state)
         return pcm.reshape(-1), state
+
+    def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, Tensors]]:
+        return [self.encode(*step) for step in steps]
+
+    def decode_many(self, steps: Sequence[DecodeStep]) -> list[tuple[Pcm, Tensors]]:
+        return [self.decode(*step) for step in steps]
 
 
 def load(weights: Weights) -> OnnxEngine:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from codec.engine.base import Codes, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
 from codec.model import SoundStream
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
@@ -42,6 +44,12 @@ class TorchEngine:
     def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
         pcm, state = self.model.decode_step(torch.from_numpy(codes.astype(np.int64))[None, :, None], state)
         return pcm[0, 0].numpy(), state
+
+    def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, State]]:
+        return [self.encode(*step) for step in steps]
+
+    def decode_many(self, steps: Sequence[DecodeStep]) -> list[tuple[Pcm, State]]:
+        return [self.decode(*step) for step in steps]
 
 
 def load(weights: Weights) -> TorchEngine:

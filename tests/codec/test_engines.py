@@ -3,6 +3,7 @@ codebook are equally near, rounding may choose either."""
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from codec.audiofile import read_audio
 from codec.engine import ENGINES, load_engine
-from codec.engine.base import Codes, Engine, EngineError, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, EngineError, Pcm
 from codec.engine.torch import TorchEngine
 from codec.weights import MANIFEST, shipped
 
@@ -67,6 +68,41 @@ def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: floa
     pcm = decoded(engine, wanted)
     np.testing.assert_allclose(pcm, decoded(reference, wanted), rtol=0, atol=1e-5)
     assert float(np.abs(pcm).max()) > 0.01
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_a_step_for_many_gives_what_single_steps_give(name: str, speech: Pcm) -> None:
+    """Streams of different sound, bitrate and mode; each frame another order and number of them."""
+    engine, hop = load_engine(name), 320
+    settings = [(1, 0.0), (8, 1.0), (24, 0.3), (4, 0.0), (8, 0.0)]
+    frames = [speech[1000 * i :][: 12 * hop].reshape(-1, hop) for i in range(len(settings))]
+    alone = [encoded(engine, frames[i].reshape(-1), *setting) for i, setting in enumerate(settings)]
+    heard = [decoded(engine, codes).reshape(-1, hop) for codes in alone]
+    encoders = {i: engine.encoder_state() for i in range(len(settings))}
+    decoders = {i: engine.decoder_state() for i in range(len(settings))}
+    left = dict.fromkeys(range(len(settings)), 12)
+    for turn in range(60):
+        due = [i for i in left if left[i] and (turn + i) % (i + 1) == 0][:: 1 if turn % 2 else -1]
+        at = [12 - left[i] for i in due]
+        coded = engine.encode_many(
+            [EncodeStep(frames[i][k], *settings[i], encoders[i]) for i, k in zip(due, at, strict=True)]
+        )
+        spoken = engine.decode_many([DecodeStep(alone[i][k], decoders[i]) for i, k in zip(due, at, strict=True)])
+        for i, k, (codes, encoder), (pcm, decoder) in zip(due, at, coded, spoken, strict=True):
+            assert np.array_equal(codes, alone[i][k])
+            assert np.array_equal(pcm, heard[i][k])
+            encoders[i], decoders[i], left[i] = encoder, decoder, left[i] - 1
+    assert not any(left.values())
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_a_copied_state_leads_back(name: str, speech: Pcm) -> None:
+    engine, frame = load_engine(name), speech[9600:9920]
+    (codes, encoder), decoder = engine.encode(frame, 8, 0.0, engine.encoder_state()), engine.decoder_state()
+    kept = copy.deepcopy((encoder, decoder))
+    outcomes = [(engine.encode(frame, 8, 0.0, e)[0], engine.decode(codes, d)[0]) for e, d in ((encoder, decoder), kept)]
+    assert np.array_equal(outcomes[0][0], outcomes[1][0])
+    assert np.array_equal(outcomes[0][1], outcomes[1][1])
 
 
 @pytest.mark.parametrize("name", list(ENGINES))

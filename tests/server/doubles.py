@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from codec.config import CodecConfig
-from codec.engine.base import Codes, Pcm, State
+from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm, State
 from server.app import NODE
 from server.media.frame import frame_to_bytes
 from server.protocol import (
@@ -63,6 +63,12 @@ class TinyEngine:
     def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
         self._step(state)
         return np.full(self.config.hop, float(codes[0]) / 1023 * 2 - 1, np.float32), state
+
+    def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, State]]:
+        return [self.encode(*step) for step in steps]
+
+    def decode_many(self, steps: Sequence[DecodeStep]) -> list[tuple[Pcm, State]]:
+        return [self.decode(*step) for step in steps]
 
     def _step(self, stream: int) -> None:
         self.held.wait(PATIENCE_SECONDS)
