@@ -24,6 +24,7 @@ from server.protocol.messages import (
     SetBitrate,
     SetDenoise,
     Stats,
+    TransportName,
 )
 from server.protocol.wire import (
     MESSAGE_LIMIT_BYTES,
@@ -64,6 +65,7 @@ __all__ = [
     "SetBitrate",
     "SetDenoise",
     "Stats",
+    "TransportName",
     "VersionError",
     "parse_client",
     "parse_server",

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 Reader = Callable[[object, str], Any]  # a JSON value and where it stands -> the value
 Build = Callable[[type, object, str], Any]  # makes a nested record
@@ -36,7 +36,9 @@ def readers(record: Any, build: Build) -> dict[str, Reader]:
 def _reader(hint: Any, build: Build) -> Reader:
     if get_origin(hint) is Annotated:
         return read_label
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) is Literal:
+        return lambda value, path: _read_choice(value, path, get_args(hint))
+    if get_origin(hint) in (Union, UnionType):
         (inner,) = (arm for arm in get_args(hint) if arm is not NoneType)
         read = _reader(inner, build)
         return lambda value, path: None if value is None else read(value, path)
@@ -81,6 +83,12 @@ def read_number(value: object, path: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < EXACT_INTEGERS:
         raise FieldError(path, "must be a number")
     return float(value)
+
+
+def _read_choice(value: object, path: str, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise FieldError(path, f"must be one of {', '.join(choices)}")
+    return value
 
 
 def _read_list(value: object, path: str, read_item: Reader) -> tuple[Any, ...]:

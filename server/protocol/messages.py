@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from server.protocol.fields import Label
+
+TransportName = Literal["channel", "rtp", "opus"]  # how the sound travels: docs/transports.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Join:
 class Offer:
     type: ClassVar[str] = "offer"
     sdp: str
+    transport: TransportName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Joined:
 class Answer:
     type: ClassVar[str] = "answer"
     sdp: str
+    transport: TransportName = "channel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from server.media.clock import now_ms
 from server.media.downlink import Downlink
 from server.media.meter import Meter
-from server.protocol import Candidate, Error, Stats
+from server.protocol import Answer, Candidate, Error, Offer, Stats
 from server.rtc.peer import Peer, PeerEvents
 from server.session.inbox import CodecFailed, ComplaintError, EndingError, Item, MediaGone
 from server.session.node import Node
@@ -39,17 +39,18 @@ class SessionMedia:
         self._peer: Peer | None = None
         self._downlink: Downlink | None = None
         self._sequence = 0  # of the first frame of the next downlink
-        self._alive_at: float | None = None  # when the data channel opened
-        self._asked_at = time.monotonic()  # when the way to a data channel began
+        self._alive_at: float | None = None  # when the way for the sound opened
+        self._asked_at = time.monotonic()  # when it was first asked for
         self._meter = Meter(node.media.config, self.uplink, self._asked_at)
 
-    async def answer(self, offer_sdp: str) -> str:
+    async def answer(self, offer: Offer) -> Answer:
         """Takes an offer; one that follows another replaces the peer connection. Raises SdpError."""
         await self._drop_peer()
         events = PeerEvents(self._open, self.uplink.receive, lambda cause: self._post(MediaGone(cause)))
         self._peer = Peer(events, self._node.ice_servers, self._loopback)
         self._asked_at = time.monotonic()
-        return await self._peer.answer(offer_sdp)
+        sdp = await self._peer.answer(offer.sdp, offer.transport)
+        return Answer(sdp, self._peer.transport)
 
     async def add_candidate(self, candidate: Candidate) -> None:
         """Raises SdpError, and ComplaintError before the offer."""
@@ -86,7 +87,7 @@ class SessionMedia:
             return
         limits = self._node.limits
         if self._alive_at is None:
-            text = f"no data channel was opened within {limits.open_seconds:g} s"
+            text = f"no way for the sound was opened within {limits.open_seconds:g} s"
         else:
             text = f"no audio came for {limits.media_seconds:g} s"
         raise EndingError("vanished", Error("media", text))

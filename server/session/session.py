@@ -12,7 +12,6 @@ from typing import Protocol
 from server.media.plane import BitrateError
 from server.protocol import (
     VERSION,
-    Answer,
     Bitrate,
     Bye,
     Candidate,
@@ -226,8 +225,8 @@ class Session:
         match message:
             case Join():
                 raise ComplaintError("state", "join came a second time")
-            case Offer(sdp):
-                await self._answer(sdp)
+            case Offer():
+                await self._answer(message)
             case Candidate():
                 try:
                     await self.media.add_candidate(message)
@@ -242,12 +241,12 @@ class Session:
             case _:
                 raise EndingError("left", Bye("left"))
 
-    async def _answer(self, offer_sdp: str) -> None:
+    async def _answer(self, offer: Offer) -> None:
         try:
-            answer = await self.media.answer(offer_sdp)
+            answer = await self.media.answer(offer)
         except SdpError as error:
             raise ComplaintError("sdp", str(error)) from None
-        await self._tell(Answer(answer))
+        await self._tell(answer)
 
     def _change_bitrate(self, bitrate_kbps: float) -> None:
         """For the whole room; every member does its own part in turn with what else waits for it."""

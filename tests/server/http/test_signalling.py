@@ -171,7 +171,13 @@ AFTER_JOIN = [
     ('{"type":"offer","sdp":""}', "sdp", "nothing else"),
     ('{"type":"offer","sdp":"nonsense"}', "sdp", "nothing else"),
     ('{"type":"offer","sdp":"v=0\\r\\nm=application x y z\\r\\n"}', "sdp", "offer is no SDP"),
-    ('{"type":"offer","sdp":"v=0\\r\\nm=audio 9 UDP/TLS/RTP/SAVPF 0\\r\\n"}', "sdp", "it has audio"),
+    ('{"type":"offer","sdp":"v=0\\r\\nm=audio 9 UDP/TLS/RTP/SAVPF 0\\r\\n"}', "sdp", "DTLS"),
+    ('{"type":"offer","sdp":"","transport":"tin cans"}', "malformed", "one of channel, rtp, opus"),
+    (
+        '{"type":"offer","sdp":"v=0\\r\\nm=audio 9 UDP/TLS/RTP/SAVPF 0\\r\\n","transport":"channel"}',
+        "sdp",
+        "must have one data channel and nothing else; it has audio",
+    ),
     ('{"type":"offer","sdp":"v=0\\r\\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\\r\\n"}', "sdp", "DTLS"),
 ]
 
@@ -223,11 +229,11 @@ async def test_who_does_not_join_is_sent_away(serve: Serve) -> None:
     assert await client.closed()
 
 
-async def test_who_opens_no_data_channel_is_sent_away(serve: Serve) -> None:
+async def test_who_opens_no_way_for_sound_is_sent_away(serve: Serve) -> None:
     client = await (await serve(replace(PATIENT, open_seconds=0.2))).connect()
     await client.join()
     error = await client.hear_error()
-    assert (error.code, error.text) == ("media", "no data channel was opened within 0.2 s")
+    assert (error.code, error.text) == ("media", "no way for the sound was opened within 0.2 s")
     assert await client.closed()
 
 

@@ -134,6 +134,7 @@ JOIN = {"type": "join", "version": 1, "room": "r", "name": "n"}
         ('{"type":"set-denoise","denoise":null}', "field denoise must be true or false"),
         ('{"type":"offer"}', "offer: field sdp is missing"),
         ('{"type":"offer","sdp":["v=0"]}', "field sdp must be a string"),
+        ('{"type":"offer","sdp":"","transport":["rtp"]}', "field transport must be one of channel, rtp, opus"),
         ('{"type":"offer","sdp":"\\ud800"}', "half a character"),
         ("[" * 60_000, "nested too deeply"),
         ('{"type":"offer","sdp":"' + "x" * MESSAGE_LIMIT_BYTES + '"}', "65536 bytes at most"),
@@ -145,7 +146,7 @@ JOIN = {"type": "join", "version": 1, "room": "r", "name": "n"}
         (json.dumps({**JOIN, "version": "1"}), "field version must be an integer"),
         (json.dumps({**JOIN, "version": None}), "field version must be an integer"),
     ],
-    ids=range(33),
+    ids=range(34),
 )  # fmt: skip
 def test_malformed_text_is_refused_with_its_cause(text: str, says: str) -> None:
     with pytest.raises(MalformedError) as refused:

@@ -10,8 +10,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from server.protocol import IceServer
 from server.rtc import peer as peer_module
+from server.rtc.channel import BUFFER_LIMIT_BYTES, HELD_FRAMES
 from server.rtc.interfaces import host_addresses
-from server.rtc.peer import BUFFER_LIMIT_BYTES, HELD_FRAMES, Peer, PeerEvents, SdpError
+from server.rtc.peer import Peer, PeerEvents, SdpError
 from tests.server.doubles import PATIENCE_SECONDS
 
 
@@ -90,10 +91,10 @@ async def test_the_loopback_is_offered_to_clients_on_this_machine_only(loopback:
     await ends.close()
 
 
-async def test_sound_tracks_are_refused(ends: Ends) -> None:
+async def test_two_ways_for_the_sound_are_refused(ends: Ends) -> None:
     ends.browser.createDataChannel("pcm")
     ends.browser.addTransceiver("audio")
-    with pytest.raises(SdpError, match="one data channel and nothing else; it has audio, application"):
+    with pytest.raises(SdpError, match="one sound track and nothing else; it has audio, application"):
         await ends.server.answer(await ends.offer())
 
 
