@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
 
 from codec.engine.base import Engine
@@ -13,14 +15,19 @@ from server.media.plane import MediaPlane
 from server.rooms import Rooms
 from server.session import Limits, Node
 
+MEASURE_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
 NODE = web.AppKey("node", Node)
 
 
 async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None = None) -> web.Application:
     """The application; its codec threads end with its cleanup. Raises BitrateError for a default that is no bitrate."""
     engine.config.n_q(config.bitrate_kbps)
-    media = MediaPlane.start(engine, config.workers)
-    node = Node(media, Rooms(config.max_sessions), config.bitrate_kbps, config.ice_servers, limits or Limits())
+    media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers)
+    seats = config.max_sessions or await _measure_seats(media)
+    node = Node(media, Rooms(seats), config.bitrate_kbps, config.ice_servers, limits or Limits())
 
     async def say_goodbye(_: web.Application) -> None:
         node.shut_down()
@@ -30,8 +37,21 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
 
     app = web.Application()
     app[NODE] = node
-    app.add_routes([*health_routes(node.unready), *signalling_routes(node), *page_routes(read_pages())])
+    app.add_routes([*health_routes(node.unready, node.load), *signalling_routes(node), *page_routes(read_pages())])
     app.on_response_prepare.append(add_security_headers)
     app.on_shutdown.append(say_goodbye)
     app.on_cleanup.append(stop_media)
     return app
+
+
+async def _measure_seats(media: MediaPlane) -> int:
+    """How many participants this node can bear."""
+    capacity = await media.measure(MEASURE_SECONDS)
+    facts = {
+        "seats": capacity.seats,
+        "cores": capacity.cores,
+        "codec_percent": round(100 * capacity.codec_share, 2),
+        "media_percent": round(100 * capacity.media_share, 2),
+    }
+    logger.info("capacity measured", extra={"facts": facts})
+    return capacity.seats

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+from server.cpus import usable_cores
 from server.protocol import IceServer
 
 PREFIX = "THINLINE_"
@@ -27,9 +28,11 @@ class ServerConfig:
     port: int = 8080
     engine: str = "onnx"
     weights: Path | None = None
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=lambda: ceil(usable_cores()))
+    batch: int = 1
+    pin_workers: bool = False
     bitrate_kbps: float = 6.0
-    max_sessions: int = 64
+    max_sessions: int | None = None  # as many as the node measures that it can bear
     ice_servers: tuple[IceServer, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -41,7 +44,9 @@ class ServerConfig:
             raise ConfigError(f"port {self.port} is outside 0..65535")
         if self.workers < 1:
             raise ConfigError(f"workers {self.workers}: there must be at least one")
-        if self.max_sessions < 2:
+        if self.batch < 1:
+            raise ConfigError(f"batch {self.batch}: there must be at least one stream in it")
+        if self.max_sessions is not None and self.max_sessions < 2:
             raise ConfigError(f"max_sessions {self.max_sessions}: a call needs two")
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"log_level {self.log_level!r} is not one of {', '.join(LOG_LEVELS)}")
@@ -128,6 +133,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "engine": str,
     "weights": Path,
     "workers": _read_integer,
+    "batch": _read_integer,
+    "pin_workers": _read_switch,
     "bitrate_kbps": _read_number,
     "max_sessions": _read_integer,
     "ice_servers": _read_ice_servers,

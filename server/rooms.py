@@ -50,6 +50,11 @@ class Rooms(Generic[Member]):
         return len(self._rooms)
 
     @property
+    def capacity(self) -> int:
+        """How many seats there are."""
+        return self._capacity
+
+    @property
     def seats_taken(self) -> int:
         return sum(len(room.members) for room in self._rooms.values())
 

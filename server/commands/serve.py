@@ -15,7 +15,7 @@ from aiohttp import web
 
 from codec.config import BitrateError
 from codec.engine import ENGINES, Engine, EngineError, load_engine
-from server.app import make_app
+from server.app import NODE, make_app
 from server.config import ConfigError, ServerConfig, read_config
 from server.log import set_up_logging
 from server.rtc.interfaces import host_addresses
@@ -40,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what runs the codec (default: onnx)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="a folder of weights (default: the shipped ones)")
     parser.add_argument("--workers", type=int, metavar="N", help="codec threads (default: one for each CPU)")
+    parser.add_argument("--max-sessions", type=int, metavar="N", help="seats (default: as many as it can bear)")
     parser.add_argument("--tls-self-signed", action="store_true", default=None, help="HTTPS, certificate made now")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="HTTPS with this certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of --tls-cert, PEM")
@@ -65,11 +66,12 @@ async def _serve(config: ServerConfig, engine: Engine, context: ssl.SSLContext |
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(await make_app(config, engine), access_log=None, shutdown_timeout=FAREWELL_SECONDS)
+    app = await make_app(config, engine)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
     try:
         await runner.setup()
         port = await _listen(runner, config, context)
-        print(_greeting(config, engine, port), flush=True)
+        print(_greeting(config, engine, port, app[NODE].rooms.capacity), flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -85,10 +87,11 @@ async def _listen(runner: web.AppRunner, config: ServerConfig, context: ssl.SSLC
     return int(runner.addresses[0][1])
 
 
-def _greeting(config: ServerConfig, engine: Engine, port: int) -> str:
+def _greeting(config: ServerConfig, engine: Engine, port: int, seats: int) -> str:
     hosts = [config.host]
     if config.host in EVERYWHERE:
         hosts = ["localhost", *(address for address in host_addresses() if ":" not in address)]
     scheme = "https" if config.tls else "http"
     urls = ", ".join(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts)
-    return f"thinline serves on {urls} (model {engine.model_id}, engine {engine.name}, workers {config.workers})"
+    engine_facts = f"model {engine.model_id}, engine {engine.name}, workers {config.workers}"
+    return f"thinline serves on {urls} ({engine_facts}, seats {seats})"

@@ -11,8 +11,9 @@ from codec.packet import Packet
 from codec.stream import StreamDecoder
 from server.media.frame import frame_to_bytes
 from server.media.jitter import JitterBuffer
+from server.media.jobs import DecodeJob
 from server.media.uplink import LATE_FRAMES
-from server.media.workers import CodecWorker, Job
+from server.media.workers import CodecWorker
 
 
 class Downlink:
@@ -54,19 +55,10 @@ class Downlink:
         play = partial(self._play, self.sequence, now_ms)
         self.sequence += 1
         deadline = self._clock() + self._deadline_seconds
-        self.worker.submit(Job(partial(self._step, packet), play, self._failed, self._pass_over, deadline))
-
-    def _step(self, packet: Packet | None) -> Pcm | None:
-        """On the worker."""
-        if packet is not None:
-            self.decoder.push(packet)
-        return self.decoder.pull()
-
-    def _pass_over(self) -> Pcm | None:
-        """On the worker: the frame waited too long, its moment is gone."""
-        self.late += 1
-        return None
+        self.worker.submit(DecodeJob(self.decoder, packet, deadline, play, self._failed))
 
     def _play(self, sequence: int, clock_ms: float, pcm: Pcm | None) -> None:
-        if pcm is not None and not self._send(frame_to_bytes(sequence, clock_ms, pcm)):
+        if pcm is None:
+            self.late += 1
+        elif not self._send(frame_to_bytes(sequence, clock_ms, pcm)):
             self.unsent += 1

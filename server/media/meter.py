@@ -20,6 +20,7 @@ class _Heard:
     decode_seconds: float = 0.0
     waited: int = 0  # packets
     waited_ms: float = 0.0
+    dropped: int = 0
 
     @property
     def frames(self) -> int:
@@ -71,6 +72,7 @@ class Meter:
             downlink_concealed=heard.concealed,
             downlink_noise=heard.noise,
             playout_delay_ms=_ratio(heard.waited_ms - heard_then.waited_ms, heard.waited - heard_then.waited),
+            downlink_dropped=heard.dropped,
         )
 
     def _heard(self) -> _Heard:
@@ -78,7 +80,13 @@ class Meter:
             return self._before
         decoder, jitter = self._downlink.decoder, self._downlink.jitter
         return self._before + _Heard(
-            decoder.played, decoder.concealed, decoder.noise, decoder.compute_seconds, jitter.played, jitter.waited_ms
+            decoder.played,
+            decoder.concealed,
+            decoder.noise,
+            decoder.compute_seconds,
+            jitter.played,
+            jitter.waited_ms,
+            self._downlink.late,
         )
 
     def _rtf(self, compute_seconds: float, frames: int) -> float:

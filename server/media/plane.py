@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from codec.config import BitrateError
 from codec.engine.base import Engine
+from server.cpus import usable_cores
+from server.media.capacity import Capacity, frame_cost_seconds
 from server.media.clock import Pacer
 from server.media.downlink import Downlink
 from server.media.uplink import Uplink
@@ -27,14 +29,27 @@ class MediaPlane:
         self.config = engine.config
 
     @classmethod
-    def start(cls, engine: Engine, workers: int) -> MediaPlane:
-        """On the running event loop, with `workers` codec threads."""
-        return cls(engine, CodecWorkers(workers), Pacer(engine.config.frame_ms))
+    def start(cls, engine: Engine, workers: int, batch: int = 1, pinned: bool = False) -> MediaPlane:
+        """On the running event loop, with `workers` codec threads; the rest as in CodecWorkers."""
+        return cls(engine, CodecWorkers(engine, workers, batch, pinned), Pacer(engine.config.frame_ms))
 
     async def stop(self) -> None:
         self._pacing.cancel()
         await asyncio.gather(self._pacing, return_exceptions=True)
         self._workers.close()
+
+    async def measure(self, seconds: float) -> Capacity:
+        """What this node can bear. All codec threads are busy at once with it, as they are when the node is full."""
+        costs = await asyncio.gather(
+            *(worker.call(lambda: frame_cost_seconds(self._engine, seconds)) for worker in self._workers.workers)
+        )
+        codec_share = max(costs) * self.config.frame_rate
+        return Capacity(usable_cores(), len(self._workers.workers), codec_share)
+
+    @property
+    def late(self) -> int:
+        """Frames of all streams that were dropped, because no codec thread had time for them."""
+        return self._workers.late
 
     @property
     def codec(self) -> Codec:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 from codec.engine.base import Engine, Pcm
 from codec.stream import StreamEncoder
 from server.media.frame import SEQUENCE_MODULUS, FrameError, frame_from_bytes
+from server.media.jobs import Encoded, EncodeJob
 from server.media.sequence import Reorderer
-from server.media.workers import CodecWorker, Job
+from server.media.workers import CodecWorker
 
 LATE_FRAMES = 8  # work that waits longer than this is dropped: delay must not grow
 BURST_FRAMES = 32  # how far a browser may run ahead of real time, after a stall of the network
@@ -114,22 +114,12 @@ class Uplink:
 
     def _encode(self, pcm: Pcm, deadline: float) -> None:
         skipped, self._skipped = self._skipped, 0
-        work, late = partial(self._step, skipped, pcm), partial(self._pass_over, skipped)
-        self.worker.submit(Job(work, self._send, self._failed, late, deadline))
+        self.worker.submit(EncodeJob(self.encoder, pcm, skipped, deadline, self._send, self._failed))
 
-    def _step(self, skipped: int, pcm: Pcm) -> list[tuple[bytes, int]]:
-        """On the worker: packets as (bytes, payload bits)."""
-        if skipped:
-            self.encoder.skip(skipped)
-        return [(packet.to_bytes(), packet.payload_bits) for packet in self.encoder.push(pcm)]
-
-    def _pass_over(self, skipped: int) -> list[tuple[bytes, int]]:
-        """On the worker: the frame waited too long."""
-        self.encoder.skip(skipped + 1)
-        self.dropped += 1
-        return []
-
-    def _send(self, packets: list[tuple[bytes, int]]) -> None:
+    def _send(self, packets: list[Encoded] | None) -> None:
+        if packets is None:
+            self.dropped += 1
+            return
         for packet, payload_bits in packets:
             self.payload_bits += payload_bits
             self.wire_bytes += len(packet)

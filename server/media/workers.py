@@ -1,57 +1,54 @@
 """Codec threads: all network arithmetic of a stream happens on one of them, off the event loop.
 
-A worker takes everything that waits, runs it in order, and hands the results to the event loop in one call: so many
-streams cost one wake-up each way, not one each.
+A worker takes everything that waits, does it with the earliest deadline first, and hands the results to the event loop
+in one call, or every few milliseconds where it is much: so many streams cost one wake-up each way, not one each.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import inf
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from codec.engine.base import DecodeStep, EncodeStep, Engine
+from server.cpus import usable_cpus
+from server.media.jobs import Call, Job
 
 T = TypeVar("T")
+Step = EncodeStep | DecodeStep
+Begun = list[tuple[Job, Step]]
+Outcome = Callable[[], None]  # for the event loop
+
+DELIVER_SECONDS = 0.002  # results wait no longer than this for those after them
+
+_by_deadline = attrgetter("deadline")
 
 
 @dataclass(frozen=True, slots=True)
-class Job(Generic[T]):
-    """One step of a stream. `work` and `late` run on the worker's thread, `done` and `failed` on the event loop.
+class WorkerOptions:
+    """`batch`: how many streams' steps are computed in one call of the engine. `cpu`: pinned to this one."""
 
-    A job that begins after `deadline` (seconds of time.monotonic) does `late` instead of `work`.
-    """
-
-    work: Callable[[], T]
-    done: Callable[[T], None]
-    failed: Callable[[Exception], None]
-    late: Callable[[], T] | None = None
-    deadline: float = inf
-
-    def run(self) -> Callable[[], None]:
-        """Does the work; what it returns is for the event loop."""
-        try:
-            late = self.late if time.monotonic() > self.deadline else None
-            result = (late or self.work)()
-        except Exception as error:
-            return _bind(self.failed, error)
-        return _bind(self.done, result)
-
-
-def _bind(callback: Callable[[T], None], value: T) -> Callable[[], None]:
-    return lambda: callback(value)
+    batch: int = 1
+    cpu: int | None = None
 
 
 class CodecWorker:
-    """One thread. `streams` counts those bound to it."""
+    """One thread. `streams` counts those bound to it; the other counters only grow."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, options: WorkerOptions | None = None) -> None:
         self.streams = 0
+        self.steps = 0  # network steps that were computed
+        self.late = 0  # jobs that were passed over, for their deadline had gone by
+        self.compute_seconds = 0.0  # thread CPU time within the engine
+        self._engine = engine
+        self._options = options or WorkerOptions()
         self._loop = asyncio.get_running_loop()
-        self._jobs: deque[Job[object]] = deque()
+        self._jobs: list[Job] = []
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -61,10 +58,10 @@ class CodecWorker:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def submit(self, job: Job[T]) -> None:
+    def submit(self, job: Job) -> None:
         """Queues a job; from the event loop only."""
         with self._wake:
-            self._jobs.append(job)  # type: ignore[arg-type]  # a queue of jobs of every kind
+            self._jobs.append(job)
             self._wake.notify()
 
     async def call(self, work: Callable[[], T]) -> T:
@@ -79,7 +76,7 @@ class CodecWorker:
             if not future.done():
                 future.set_exception(error)
 
-        self.submit(Job(work, done, failed))
+        self.submit(Call(work, done, failed))
         return await future
 
     def close(self) -> None:
@@ -90,29 +87,106 @@ class CodecWorker:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._take():
-            results = [job.run() for job in batch]
-            try:
-                self._loop.call_soon_threadsafe(_deliver, results)
-            except RuntimeError:  # the event loop is closed: nobody waits for results
+        if self._options.cpu is not None:
+            os.sched_setaffinity(0, {self._options.cpu})  # 0: this thread, not the process
+        while jobs := self._take():
+            outcomes, since = list[Outcome](), time.monotonic()
+            for group in self._groups(jobs):
+                outcomes += self._do(group)
+                now = time.monotonic()
+                if now - since > DELIVER_SECONDS:
+                    if not self._hand_over(outcomes):
+                        return
+                    outcomes, since = [], now
+            if outcomes and not self._hand_over(outcomes):
                 return
 
-    def _take(self) -> list[Job[object]]:
+    def _take(self) -> list[Job]:
         """Everything that waits; empty when the worker is to end."""
         with self._wake:
             self._wake.wait_for(lambda: self._jobs or self._closing)
             if self._closing:
                 return []
-            batch = list(self._jobs)
-            self._jobs.clear()
-            return batch
+            jobs, self._jobs = self._jobs, []
+            return jobs
 
+    def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
+        """Earliest deadline first: as many together as may be computed together, of each stream one."""
+        jobs.sort(key=_by_deadline)
+        while jobs and not self._closing:
+            group, jobs = ([jobs[0]], jobs[1:]) if self._options.batch == 1 else self._split(jobs)
+            yield group
 
-def _deliver(results: list[Callable[[], None]]) -> None:
-    loop = asyncio.get_running_loop()
-    for result in results:
+    def _split(self, jobs: list[Job]) -> tuple[list[Job], list[Job]]:
+        """The first group and the rest. A call, which may look at any stream, is a group of its own."""
+        group, rest, seen = list[Job](), list[Job](), set[object]()
+        if isinstance(jobs[0], Call):
+            return jobs[:1], jobs[1:]
+        for job in jobs:
+            fits = len(group) < self._options.batch and job.stream not in seen and not isinstance(job, Call)
+            (group if fits else rest).append(job)
+            seen.add(job.stream)
+        return group, rest
+
+    def _do(self, group: list[Job]) -> list[Outcome]:
+        """Does the jobs of a group; what becomes of them."""
+        outcomes, encodes, decodes = list[Outcome](), list[tuple[Job, Step]](), list[tuple[Job, Step]]()
+        now = time.monotonic()
+        for job in group:
+            try:
+                if now > job.deadline:
+                    self.late += 1
+                    job.pass_over()
+                elif (step := job.begin()) is None:
+                    job.finish(None, 0.0)
+                else:
+                    (encodes if isinstance(step, EncodeStep) else decodes).append((job, step))
+                    continue
+                outcomes.append(job.deliver)
+            except Exception as error:
+                outcomes.append(_failure(job, error))
+        if encodes:
+            outcomes += self._compute(self._engine.encode_many, encodes)
+        if decodes:
+            outcomes += self._compute(self._engine.decode_many, decodes)
+        return outcomes
+
+    def _compute(self, many: Callable[[list[Any]], list[Any]], begun: Begun) -> list[Outcome]:
+        started = time.thread_time()
         try:
-            result()
+            results = many([step for _, step in begun])
+        except Exception as error:
+            return [_failure(job, error) for job, _ in begun]
+        seconds = time.thread_time() - started
+        self.steps += len(begun)
+        self.compute_seconds += seconds
+        outcomes = list[Outcome]()
+        for (job, _), result in zip(begun, results, strict=True):
+            try:
+                job.finish(result, seconds / len(begun))
+                outcomes.append(job.deliver)
+            except Exception as error:
+                outcomes.append(_failure(job, error))
+        return outcomes
+
+    def _hand_over(self, outcomes: list[Outcome]) -> bool:
+        """False where nobody waits for them: the event loop is closed."""
+        try:
+            self._loop.call_soon_threadsafe(_deliver, outcomes)
+        except RuntimeError:
+            return False
+        return True
+
+
+def _failure(job: Job, error: Exception) -> Outcome:
+    return lambda: job.fail(error)
+
+
+def _deliver(outcomes: list[Outcome]) -> None:
+    loop = asyncio.get_running_loop()
+    for outcome in outcomes:
+        try:
+            outcome()
         except Exception as error:
             loop.call_exception_handler({"message": "a codec result could not be delivered", "exception": error})
 
@@ -120,16 +194,25 @@ def _deliver(results: list[Callable[[], None]]) -> None:
 class CodecWorkers:
     """The node's codec threads. A stream is bound to the one with the fewest."""
 
-    def __init__(self, count: int) -> None:
-        self._workers = [CodecWorker(f"codec-{number}") for number in range(count)]
+    def __init__(self, engine: Engine, count: int, batch: int = 1, pinned: bool = False) -> None:
+        cpus = usable_cpus()
+        self.workers = [
+            CodecWorker(engine, f"codec-{number}", WorkerOptions(batch, cpus[number % len(cpus)] if pinned else None))
+            for number in range(count)
+        ]
 
     @property
     def alive(self) -> bool:
-        return all(worker.alive for worker in self._workers)
+        return all(worker.alive for worker in self.workers)
+
+    @property
+    def late(self) -> int:
+        """Jobs that were passed over, for their deadline had gone by."""
+        return sum(worker.late for worker in self.workers)
 
     def bind(self) -> CodecWorker:
         """The worker for a new stream; to be given back with `release`."""
-        worker = min(self._workers, key=lambda worker: worker.streams)
+        worker = min(self.workers, key=lambda worker: worker.streams)
         worker.streams += 1
         return worker
 
@@ -137,5 +220,5 @@ class CodecWorkers:
         worker.streams -= 1
 
     def close(self) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             worker.close()

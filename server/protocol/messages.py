@@ -153,6 +153,7 @@ class Stats:
     downlink_concealed: int
     downlink_noise: int
     playout_delay_ms: float
+    downlink_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

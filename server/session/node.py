@@ -46,6 +46,14 @@ class Node:
             reasons.append("the node is shutting down")
         return reasons
 
+    def load(self) -> dict[str, int]:
+        """How full it is, and whether it keeps up: `late_frames` is to stay at 0."""
+        return {
+            "seats": self.rooms.capacity,
+            "seats_taken": self.rooms.seats_taken,
+            "late_frames": self.media.late,
+        }
+
     def shut_down(self) -> None:
         """Takes nothing new and ends every session with a `bye`."""
         self.draining = True

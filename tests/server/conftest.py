@@ -26,7 +26,7 @@ async def serve(engine: TinyEngine) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def start(limits: Limits | None = None, engine: Engine = engine, **settings: object) -> Server:
-            config = ServerConfig(**{"workers": 2, **settings})  # type: ignore[arg-type]
+            config = ServerConfig(**{"workers": 2, "max_sessions": 64, **settings})  # type: ignore[arg-type]
             server = TestServer(await make_app(config, engine, limits or PATIENT), host="127.0.0.1")
             await server.start_server()
             stack.push_async_callback(server.close)

@@ -26,6 +26,8 @@ def test_every_setting_has_its_variable() -> None:
             "THINLINE_WEIGHTS": "w",
             "THINLINE_WORKERS": "3",
             "THINLINE_BITRATE_KBPS": "4.5",
+            "THINLINE_BATCH": "4",
+            "THINLINE_PIN_WORKERS": "1",
             "THINLINE_MAX_SESSIONS": "8",
             "THINLINE_ICE_SERVERS": '[{"urls": "turn:t", "username": "u", "credential": "c"}, {"urls": ["stun:s"]}]',
             "THINLINE_TLS_CERT": "c.pem",
@@ -37,8 +39,9 @@ def test_every_setting_has_its_variable() -> None:
     )
     ice = (IceServer(("turn:t",), "u", "c"), IceServer(("stun:s",)))
     paths = {"weights": Path("w"), "tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}
-    assert config == ServerConfig("0.0.0.0", 9000, "torch", workers=3, bitrate_kbps=4.5, max_sessions=8,
-                                  ice_servers=ice, log_level="debug", **paths)  # fmt: skip
+    assert config == ServerConfig("0.0.0.0", 9000, "torch", workers=3, batch=4, pin_workers=True,
+                                  bitrate_kbps=4.5, max_sessions=8, ice_servers=ice,
+                                  log_level="debug", **paths)  # fmt: skip
     assert config.tls
 
 
@@ -54,6 +57,7 @@ def test_flags_have_the_last_word() -> None:
         ("PORT", "-1", "THINLINE_PORT: '-1' is no whole number"),
         ("PORT", "65536", "port 65536 is outside 0..65535"),
         ("WORKERS", "0", "workers 0"),
+        ("BATCH", "0", "batch 0: there must be at least one stream in it"),
         ("MAX_SESSIONS", "1", "max_sessions 1: a call needs two"),
         ("BITRATE_KBPS", "six", "THINLINE_BITRATE_KBPS: 'six' is no number"),
         ("LOG_LEVEL", "loud", "log_level 'loud' is not one of debug"),

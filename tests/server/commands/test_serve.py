@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -43,13 +44,15 @@ def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Pope
 def test_it_serves_and_ends_cleanly(number: signal.Signals) -> None:
     with serving() as (process, greeting):
         said = re.fullmatch(r"thinline serves on (http://127\.0\.0\.1:\d+) \(model [0-9a-f]{16}, engine onnx, "
-                            r"workers 1\)\n", greeting)  # fmt: skip
+                            r"workers 1, seats (\d+)\)\n", greeting)  # fmt: skip
         assert said, greeting
         with urllib.request.urlopen(said[1] + "/readyz", timeout=PATIENCE_SECONDS) as response:
             assert response.status == 200
+            assert json.load(response)["seats"] == int(said[2]) >= 2
         process.send_signal(number)
         out, errors = process.communicate(timeout=PATIENCE_SECONDS)
-        assert (process.returncode, out, errors) == (0, "", "")
+        assert (process.returncode, out) == (0, "")
+        assert re.fullmatch(rf"\S+ \S+ INFO server\.app: capacity measured seats={said[2]} .*\n", errors)
 
 
 def test_it_serves_https_with_a_certificate_of_its_own() -> None:
@@ -70,7 +73,7 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", str(port)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     assert done.returncode == 1
-    assert done.stderr == f"thinline: can't listen on 127.0.0.1 port {port}: the port is in use\n"
+    assert done.stderr.endswith(f"\nthinline: can't listen on 127.0.0.1 port {port}: the port is in use\n")
 
 
 @pytest.mark.parametrize(
