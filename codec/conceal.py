@@ -9,6 +9,7 @@ from codec.engine.base import Pcm
 FADE_FRAMES = 4  # how long the last sound is held, fading all the way
 FLOOR_RISE = 1.01  # per frame: lets the floor estimate follow noise that grows, half as loud again in half a second
 LOUDEST_FLOOR = 0.01  # comfort noise is never louder than -40 dBFS
+QUIET = 0.006  # RMS, about -44 dBFS: what is below, or near the floor, may be cut and stitched unheard
 SMOOTHING = 0.9  # of the noise, one pole: dull like a quiet room, not hiss
 
 
@@ -19,6 +20,7 @@ class Concealment:
         self.hop = hop
         self._random = np.random.default_rng(seed)
         self._floor = LOUDEST_FLOOR / 10
+        self.quiet = True  # the sound observed last
         self._ramp = np.linspace(0, 1, hop, endpoint=False, dtype=np.float32)
         self._kernel = (1 - SMOOTHING**2) ** 0.5 * SMOOTHING ** np.arange(64)
         self._tail = self._random.standard_normal(63)
@@ -27,6 +29,7 @@ class Concealment:
         """Follows the quietest level heard, which is the background."""
         level = float(np.sqrt(np.mean(np.square(pcm))))
         self._floor = min(max(level, 1e-5), self._floor * FLOOR_RISE, LOUDEST_FLOOR)
+        self.quiet = level < max(QUIET, 2 * self._floor)
 
     def fading(self, pcm: Pcm, missing: int) -> Pcm:
         """The held sound of the `missing`-th missing frame (from 0), turning into noise."""

@@ -99,11 +99,10 @@ class StreamEncoder:
         return [*packets, self._packet()] if self._group else packets
 
     def skip(self, frames: int) -> None:
-        """Frames that were lost before they got here: index and sequence go on, the state stays."""
+        """Frames that were lost before they got here: the index goes on; the sequence and the state stay."""
         if self._group:
             raise ValueError(f"{len(self._group)} frames of a group are not sent yet: flush first")
         self.frame_index = (self.frame_index + frames) % FRAME_INDEX_MODULUS
-        self.sequence = (self.sequence + frames // self.frames_per_packet) % SEQUENCE_MODULUS
 
     def _begin(self, frame: Pcm) -> EncodeStep:
         if not self._group:
@@ -151,6 +150,11 @@ class StreamDecoder:
     def waiting(self) -> int:
         """Frames pushed and not yet pulled."""
         return len(self._queue)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a frame more or less would not be heard, after what was pulled last."""
+        return self._missing > 0 or self._concealment.quiet
 
     def push(self, packet: Packet) -> None:
         """Raises PacketError for a packet of another model, or one older than what was pushed before."""

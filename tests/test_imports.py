@@ -18,7 +18,9 @@ ROOMS = ("codec", "server", "client", "web")
 ARROWS: dict[str, set[str]] = {
     "thinline": {"codec", "server", "client"},
     "codec": {"codec"},
-    "codec.packet": set(),
+    "codec.packet": {"codec.codebits", "codec.redundancy"},
+    "codec.redundancy": {"codec.codebits"},
+    "codec.codebits": set(),
     "client": {"client", "codec", "server.protocol"},
     "server": {"server", "codec", "web"},
     "server.http": {"server.http", "server.session", "server.rooms", "server.auth", "server.protocol"},

@@ -34,7 +34,7 @@ class Downlink:
     ) -> None:
         self.worker = worker
         self.decoder = StreamDecoder(engine)
-        self.jitter = JitterBuffer()
+        self.jitter = JitterBuffer(engine.config.frame_ms)
         self.sequence = sequence  # of the next frame; the browser counts on, whoever speaks
         self.unsent = 0  # frames that found the data channel full or not open
         self.late = 0  # frames that the worker had no time for
@@ -49,7 +49,7 @@ class Downlink:
 
     def tick(self, now_ms: float) -> None:
         """A frame is due."""
-        packet = self.jitter.pop(now_ms)
+        packet = self.jitter.pop(now_ms, self.decoder.quiet)
         if not self.jitter.started:
             return
         play = partial(self._play, self.sequence, now_ms)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codec.config import PRESETS, CodecConfig
-from codec.packet import CODE_BITS, HEADER, MAX_FRAMES, MAX_QUANTIZERS, Packet, PacketError, short_model_id
+from codec.packet import CODE_BITS, HEADER, MAX_FRAMES, MAX_QUANTIZERS, Copy, Packet, PacketError, short_model_id
 
 WIRE_FORMAT = Path(__file__).resolve().parents[2] / "docs" / "wire-format.md"
 
@@ -133,8 +133,7 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
         (b"", "packet of 0 bytes is shorter than its header of 12"),
         (GOOD[:11], "packet of 11 bytes is shorter"),
         (with_byte(GOOD, 0, 2), "packet version 2, this node speaks 1"),
-        (with_byte(GOOD, 1, 4), "version 1 does not define: redundancy"),
-        (with_byte(GOOD, 1, 13), "version 1 does not define: redundancy, entropy"),
+        (with_byte(GOOD, 1, 13), "version 1 does not define: entropy"),
         (with_byte(GOOD, 1, 0x90), "version 1 does not define: bit 0x10, bit 0x80"),
         (with_byte(GOOD, 1, 2), "silence packet has n_q 3, not 0"),
         (with_byte(GOOD, 10, 0), "n_q 0 is outside 1..24"),
@@ -150,6 +149,102 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_damage_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        Packet.from_bytes(data)
+
+
+COPIES = (Copy(1, ((5,), (6,))), Copy(4, ((7, 8, 9),)))
+
+
+def test_copies_round_trip_whole_and_cut() -> None:
+    sent = packet(n_q=3, copies=COPIES)
+    data = sent.to_bytes()
+    assert len(data) == 12 + 1 + (3 + 3) + (3 + 4) + 4
+    assert Packet.from_bytes(data) == sent
+    cut = sent.with_n_q(1)
+    assert [copy.codes for copy in cut.copies] == [((5,),), ((7, 8, 9),)]
+    assert Packet.from_bytes(cut.to_bytes()) == cut
+
+
+def test_silence_may_carry_copies_of_what_was_said_before() -> None:
+    sent = silence(copies=COPIES)
+    assert Packet.from_bytes(sent.to_bytes()) == sent
+    assert sent.with_n_q(1).copies[0].n_q == 1
+
+
+def test_copies_are_packets_of_their_own() -> None:
+    older = list(packet(copies=COPIES).copied())
+    assert [(one.frame_index, one.frames, one.n_q) for one in older] == [(299, 1, 2), (296, 3, 1)]
+    assert next(packet(frame_index=0, copies=COPIES).copied()).frame_index == 0xFFFFFFFF
+
+
+def test_a_group_comes_apart_into_frames() -> None:
+    frames = list(packet(n_q=2, frames=3, copies=COPIES).frame_by_frame())
+    assert [(one.frame_index, one.codes) for one in frames] == [
+        (300, ((0,), (37,))), (301, ((11,), (48,))), (302, ((22,), (59,)))
+    ]  # fmt: skip
+    assert [one.frame_index for one in silence(frames=2).frame_by_frame()] == [300, 301]
+    assert not any(one.copies for one in frames)
+
+
+def test_the_documents_example_with_a_copy_is_what_the_code_gives() -> None:
+    described = packet(n_q=1, codes=((682,),), copies=(Copy(1, ((1023,), (1,))),))
+    assert described.to_bytes() == example("hex-copy")
+
+
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [
+        ((Copy(1, ((5,),)),) * 2, "copy of 1 frames from 1 back overlaps the one before it"),
+        (tuple(Copy(back, ((5,),)) for back in range(1, 6)), "number of copies 5 is outside 0..4"),
+    ],
+    ids=["overlap", "five"],
+)
+def test_copies_that_no_packet_can_carry_are_refused(copies: tuple[Copy, ...], said: str) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        packet(copies=copies)
+
+
+@pytest.mark.parametrize(
+    ("frames_back", "codes", "said"),
+    [
+        (0, ((5,),), "copy's distance 0 is outside 1..255"),
+        (2, ((1, 2, 3),), "copy's distance 2 is outside 3..255"),
+        (256, ((5,),), "copy's distance 256"),
+        (1, (), "copy's n_q 0 is outside 1..24"),
+        (1, ((),), "copy's frame count 0"),
+        (1, ((1024,),), "quantizer 0 has a code outside"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_copy_that_the_wire_cannot_carry_is_refused(
+    frames_back: int, codes: tuple[tuple[int, ...], ...], said: str
+) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        Copy(frames_back, codes)
+
+
+COPIED = packet(n_q=3, copies=(Copy(1, ((5,),)),)).to_bytes()  # count at 12, the copy's head at 13, its codes at 16
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (COPIED[:12], "packet of 12 bytes ends before its copies"),
+        (with_byte(COPIED, 12, 0), "number of copies 0 is outside 1..4"),
+        (with_byte(COPIED, 12, 5), "number of copies 5 is outside 1..4"),
+        (COPIED[:15], "packet of 15 bytes ends inside its copies"),
+        (COPIED[:17], "packet of 17 bytes ends inside its copies"),
+        (with_byte(COPIED, 13, 0), "copy's distance 0 is outside 1..255"),
+        (with_byte(COPIED, 14, 0), "copy's n_q 0 is outside 1..24"),
+        (with_byte(COPIED, 15, 0), "copy's frame count 0"),
+        (with_byte(COPIED, 17, 1), "padding bits that are not zero"),
+        (COPIED[:-1], "packet has 21 bytes; n_q 3 with 1 frames takes 22"),
+        (with_byte(COPIED, 1, 0), "packet has 22 bytes; n_q 3 with 1 frames takes 16"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_damaged_copies_are_named(data: bytes, said: str) -> None:
     with pytest.raises(PacketError, match=re.escape(said)):
         Packet.from_bytes(data)
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from codec.packet import MAX_QUANTIZERS, Packet, PacketError
+from codec.packet import MAX_QUANTIZERS, Copy, Packet, PacketError
 
 CODE = st.integers(0, 1023)
+
+
+@st.composite
+def copies(draw: st.DrawFn) -> tuple[Copy, ...]:
+    found, end = [], 0
+    for _ in range(draw(st.integers(0, 3))):
+        frames = draw(st.integers(1, 3))
+        row = st.lists(CODE, min_size=frames, max_size=frames).map(tuple)
+        end += draw(st.integers(0, 5)) + frames
+        found.append(Copy(end, draw(st.lists(row, min_size=1, max_size=4).map(tuple))))
+    return tuple(found)
 
 
 @st.composite
@@ -23,6 +36,7 @@ def coded_packets(draw: st.DrawFn, max_frames: int = 12) -> Packet:
         codes=codes,
         model_id=draw(st.integers(0, 0xFFFF)),
         denoised=draw(st.booleans()),
+        copies=draw(copies()),
     )
 
 
@@ -35,6 +49,7 @@ silences = st.builds(
     model_id=st.integers(0, 0xFFFF),
     denoised=st.booleans(),
     silence_frames=st.integers(1, 255),
+    copies=copies(),
 )
 packets = coded_packets() | silences
 
@@ -57,7 +72,7 @@ def test_any_bytes_give_a_packet_or_a_packet_error(data: bytes) -> None:
     parsed(data)
 
 
-@given(st.binary(min_size=10, max_size=60), st.integers(0, 3))
+@given(st.binary(min_size=10, max_size=60), st.integers(0, 7))
 def test_what_parses_is_written_back_byte_for_byte(rest: bytes, flags: int) -> None:
     data = bytes([1, flags]) + rest
     packet = parsed(data)
@@ -90,7 +105,8 @@ def test_bytes_too_many_are_always_noticed(sent: Packet, tail: bytes) -> None:
 @given(coded_packets(), st.data())
 def test_cutting_equals_encoding_with_fewer_quantizers(sent: Packet, data: st.DataObject) -> None:
     n_q = data.draw(st.integers(1, sent.n_q))
-    fewer = Packet(sent.sequence, sent.frame_index, n_q, sent.codes[:n_q], sent.model_id, sent.denoised)
+    older = tuple(copy.with_n_q(n_q) for copy in sent.copies)
+    fewer = Packet(sent.sequence, sent.frame_index, n_q, sent.codes[:n_q], sent.model_id, sent.denoised, copies=older)
     assert sent.with_n_q(n_q) == fewer
     assert Packet.from_bytes(sent.to_bytes()).with_n_q(n_q).to_bytes() == fewer.to_bytes()
 
@@ -107,5 +123,13 @@ def test_the_payload_of_a_cut_packet_is_a_prefix(sent: Packet, data: st.DataObje
     """A node may cut bytes without unpacking codes wherever the kept bits end at a byte."""
     n_q = data.draw(st.integers(1, sent.n_q))
     assume(n_q * sent.frames * 10 % 8 == 0)
+    sent = replace(sent, copies=())
     cut = sent.with_n_q(n_q).to_bytes()
     assert sent.to_bytes()[12:].startswith(cut[12:])
+
+
+@given(coded_packets(max_frames=4))
+def test_each_copy_decodes_without_the_rest(sent: Packet) -> None:
+    for copy, older in zip(sent.copies, sent.copied(), strict=True):
+        assert Packet.from_bytes(older.to_bytes()) == older
+        assert (sent.frame_index - older.frame_index) % 2**32 == copy.frames_back

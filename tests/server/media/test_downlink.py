@@ -14,6 +14,7 @@ from server.media.workers import CodecWorker
 from tests.server.doubles import TinyEngine
 
 HOP = TinyEngine.config.hop
+FRAME_MS = TinyEngine.config.frame_ms
 
 
 class Ear:
@@ -21,6 +22,7 @@ class Ear:
         self.frames: list[Frame] = []
         self.faults: list[Exception] = []
         self.full = False
+        self.ticks = 0
         self.now = 1e9  # far ahead of the worker's own clock, which decides what is late
         self.downlink = Downlink(engine, worker, self._take, self.faults.append, clock=lambda: self.now)
 
@@ -32,12 +34,13 @@ class Ear:
     def push(self, *sequences: int) -> None:
         for sequence in sequences:
             packet = Packet(sequence, sequence, 2, ((1023,), (0,)), short_model_id(TinyEngine.model_id))
-            self.downlink.receive(packet.to_bytes(), 0.0)
+            self.downlink.receive(packet.to_bytes(), sequence * FRAME_MS)
 
     async def tick(self, times: int) -> list[int]:
         """The sequence numbers of all frames so far."""
         for _ in range(times):
-            self.downlink.tick(0.0)
+            self.downlink.tick((self.ticks + 2) * FRAME_MS)
+            self.ticks += 1
         await self.downlink.worker.call(lambda: None)
         return [frame.sequence for frame in self.frames]
 
