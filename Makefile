@@ -3,7 +3,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup serve test lint clean
+.PHONY: setup serve test lint metrics clean
 
 setup: .venv/serve.stamp
 
@@ -18,6 +18,12 @@ test: .venv/test.stamp
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# DistillMOS asks for torchaudio and transformers but runs without: hence --no-deps.
+metrics: .venv/serve.stamp
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[evaluate]"
+	$(PIP) --no-deps distillmos xls-r-sqa
 
 .venv/serve.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -22,6 +22,7 @@ COMMANDS = {
     "info": ("codec.commands.info", "describe a .tl file, or the codec itself"),
     "train": ("codec.commands.train", "train the codec on a folder of sound"),
     "export": ("codec.commands.export", "turn a training checkpoint into weights that can be shipped"),
+    "evaluate": ("codec.commands.evaluate", "judge the codec's sound against Opus and Lyra"),
     "bench": ("codec.commands.bench", "measure how fast the codec runs on this machine"),
 }
 
@@ -72,7 +73,8 @@ def _dispatch(argv: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in _OWN_PACKAGES:
             raise
-        return _fail(f"{name} needs {error.name}, which is not installed: pip install 'thinline[train]'")
+        extra = "evaluate" if name == "evaluate" else "train"
+        return _fail(f"{name} needs {error.name}, which is not installed: pip install 'thinline[{extra}]'")
 
 
 def _run(command: ModuleType, name: str, argv: Sequence[str]) -> int:

@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
 KEEPERS: dict[str, set[str]] = {
     "aiortc": {"server.rtc", "client.caller"},
     "aioice": {"server.rtc", "client.caller"},
-    "av": {"server.rtc", "client.caller", "codec.audiofile"},
+    "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus"},
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
     "aiohttp": {"server", "client"},

@@ -1,0 +1,108 @@
+"""`thinline evaluate` from the command line's own entrance, with the metric that `make test` installs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import thinline
+from codec.evaluation.metrics import METRICS
+
+
+def evaluate(*arguments: object) -> int:
+    return thinline.main(["evaluate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def evaluated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("out") / "out.json"
+    options = ["--bitrates", "3,6", "--peers", "opus,lyra", "--opus-bitrates", "12", "--denoise-snrs", "0,10"]
+    options += ["--metrics", "stoi", "--max-clips", "2", "--max-seconds", "1", "--processes", "2"]
+    assert evaluate("--data", data, "--noise", data / "noise", "--json", out, *options) == 0
+    result: dict[str, Any] = json.loads(out.read_text())
+    return result
+
+
+def test_every_kind_is_reported(evaluated: dict[str, Any]) -> None:
+    summary = {(row["kind"], row["system"], row["bitrate_kbps"], row["setting"]): row for row in evaluated["summary"]}
+    for kind in ("speech", "music", "noisy speech, 10 dB"):
+        assert {("thinline", 3), ("thinline", 6), ("opus", 12)} == {key[1:3] for key in summary if key[0] == kind}
+    for snr in ("clean", "0 dB", "10 dB"):
+        rows = [key[1:] for key in summary if key[0] == f"denoising, {snr}"]
+        assert rows == [("input", 0, ""), ("thinline", 6, "denoise off"), ("thinline", 6, "denoise on")]
+    assert {row["clips"] for key, row in summary.items() if key[0] != "music"} == {2}
+    assert summary["music", "opus", 12, ""]["figures"] == {}  # STOI is for speech
+
+
+def test_bits_are_counted_from_packets(evaluated: dict[str, Any]) -> None:
+    for row in evaluated["summary"]:
+        if row["system"] == "thinline":
+            assert row["payload_kbps"] == row["bitrate_kbps"]
+            assert row["packet_kbps"] == pytest.approx(row["bitrate_kbps"] + 12 * 8 * 75 / 1000)
+        elif row["system"] == "opus":
+            assert 7 < row["payload_kbps"] < 17
+
+
+def test_figures_are_plausible_and_paired(evaluated: dict[str, Any]) -> None:
+    means = {
+        (row["kind"], row["system"], row["bitrate_kbps"]): row["figures"].get("stoi") for row in evaluated["summary"]
+    }
+    assert means["denoising, clean", "input", 0]["mean"] == pytest.approx(1)
+    assert 0.4 < means["speech", "thinline", 3]["mean"] < means["speech", "opus", 12]["mean"] < 1
+    (entry,) = [
+        entry
+        for entry in evaluated["differences"]
+        if (entry["first"]["kind"], entry["first"]["bitrate_kbps"]) == ("speech", 3)
+    ]
+    expected = means["speech", "thinline", 3]["mean"] - means["speech", "opus", 12]["mean"]
+    assert entry["mean"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_what_is_left_out_is_named(evaluated: dict[str, Any]) -> None:
+    assert evaluated["absent"] == {"lyra": "no folder with its weights is given (--lyra)"}
+    assert [model["preset"] for model in evaluated["about"]["weights"]] == ["base"]
+
+
+def test_a_metric_that_is_not_installed_is_absent_and_the_rest_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(METRICS, "pesq", replace(METRICS["pesq"], packages=("no_such_package",)))
+    options = ["--bitrates", "6", "--peers", "", "--metrics", "pesq,stoi", "--max-clips", "1", "--processes", "1"]
+    assert evaluate("--data", data / "speech", "--json", tmp_path / "out.json", *options) == 0
+    captured = capsys.readouterr()
+    assert "pesq is left out: not installed: no_such_package" in captured.err
+    assert "| thinline 6 | 6.03   | 0." in captured.out
+    assert json.loads((tmp_path / "out.json").read_text())["absent"] == {"pesq": "not installed: no_such_package"}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--data", "nowhere"], "nowhere: no such folder"),
+        (["--noise", "nowhere"], "nowhere: no such folder"),
+        (["--bitrates", "5"], "bitrate 5 kbit/s is not one of 0.75"),
+        (["--bitrates", "three"], "bitrates 'three' are not numbers"),
+        (["--opus-bitrates", "3"], "Opus has no 3 kbit/s, only 6 to 510"),
+        (["--peers", "speex"], "peer 'speex' is not one of opus, lyra"),
+        (["--metrics", "taste"], "metric 'taste' is not one of"),
+        (["--weights", "nowhere"], "nowhere has no manifest.json"),
+        (["--max-clips", "0"], "--max-clips 0 is below 1"),
+        (["--max-seconds", "0.1"], "--max-seconds 0.1 is below 0.5"),
+        (["--json", "nowhere/out.json"], "nowhere/out.json: there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_the_work(
+    data: Path, options: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--data", data / "speech", *options) == 1
+    assert text in capsys.readouterr().err
+
+
+def test_a_sound_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    assert evaluate("--data", tmp_path, "--metrics", "stoi", "--processes", "1") == 1
+    assert "broken.wav: not a readable sound file" in capsys.readouterr().err
