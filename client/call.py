@@ -36,6 +36,7 @@ from server.protocol import (
     ServerMessage,
     SetBitrate,
     Stats,
+    TransportName,
 )
 
 ANSWER_SECONDS = 10.0
@@ -56,6 +57,7 @@ class CallPlan:
     denoise: bool = False
     limit_seconds: float | None = None
     insecure: bool = False
+    transport: TransportName = "channel"
 
 
 class Call:
@@ -114,7 +116,7 @@ class Call:
             offer_loopback()
         async with connect(url, self.plan.insecure) as signalling:
             joined = await self._join(signalling)
-            caller = Caller(joined.ice_servers, self._heard)
+            caller = Caller(joined.ice_servers, self._heard, self.plan.transport)
             try:
                 await _first_of(self._listen(signalling), self._ping(signalling), self._converse(signalling, caller))
             finally:
@@ -182,7 +184,7 @@ class Call:
         raise ServerGoneError(f"the server is gone: it has not answered for {PONG_SECONDS:g} s")
 
     async def _converse(self, signalling: Signalling, caller: Caller) -> None:
-        await signalling.send(Offer(await caller.offer()))
+        await signalling.send(Offer(await caller.offer(), caller.transport))
         try:
             sdp = await asyncio.wait_for(self._answer, ANSWER_SECONDS)
         except TimeoutError:

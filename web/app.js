@@ -1,12 +1,13 @@
 // thinline's page: what the user does becomes a session, what the session says becomes the page.
 //
 // Address parameters: room, name, autojoin=1 (join at once), raw=1 (no echo cancellation, noise suppression or gain
-// control by the browser: for measuring).
+// control by the browser: for measuring), transport=rtp|channel (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
 import { Problem, missingSupport } from "./errors.js";
 import { kbps, sinceFrame, suggestRoom } from "./format.js";
 import { Session } from "./session.js";
+import { chooseTransport } from "./transports/choose.js";
 import { Page } from "./ui.js";
 
 const BITRATE_PAUSE_MS = 120; // a slider in motion asks the server once it rests this long
@@ -87,7 +88,8 @@ async function join() {
   state.audio.muted = state.muted;
   state.audio.onLost = microphoneLost;
   state.audio.onSuspended = askForSound;
-  state.session = new Session(state.audio, (type, detail) => on[type](detail));
+  const transport = chooseTransport(parameters.get("transport"));
+  state.session = new Session(state.audio, transport, (type, detail) => on[type](detail));
   state.session.join({ room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise });
   showMicrophones();
 }
@@ -213,7 +215,7 @@ async function tryMicrophone() {
       return;
     }
     state.trial = audio;
-    audio.onFrame = ({ level }) => page.levels({ me: level });
+    audio.onLevel = (level) => page.levels({ me: level });
     audio.onLost = () => endTrial();
     page.trying(true);
     showMicrophones();

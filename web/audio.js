@@ -1,10 +1,10 @@
 // Microphone, loudspeaker and the two worklets between them and the call.
 
-import { HEADER_BYTES } from "./call.js";
 import { Problem, microphoneProblem, serverUnreachable } from "./errors.js";
 
 export const SAMPLE_RATE = 24000;
 export const FRAME_SAMPLES = 320;
+const HEADER_BYTES = 8; // of a frame as docs/signalling.md lays it out
 
 /** What the browser shall do to the microphone's sound. Two noise suppressors in a row muddle a voice, so it is ours or
  * the browser's. `raw` is for tests and for those who measure: then nothing is touched. */
@@ -12,16 +12,19 @@ export function processing({ denoise, raw }) {
   return { echoCancellation: !raw, noiseSuppression: !raw && !denoise, autoGainControl: !raw };
 }
 
-/** Opened by `AudioPath.open`; `close` releases the microphone. Assign onFrame({frame, level}), onReport(report),
+/** Opened by `AudioPath.open`; `close` releases the microphone. Assign onFrame(buffer), onLevel(rms), onReport(report),
  * onLost() (the microphone is gone) and onSuspended() (the browser holds the sound back) to hear from it. */
 export class AudioPath {
+  frameBytes = HEADER_BYTES + 2 * FRAME_SAMPLES;
   onFrame = () => {};
+  onLevel = () => {};
   onReport = () => {};
   onLost = () => {};
   onSuspended = () => {};
   #context;
   #capture;
   #playback;
+  #beat = null;
   #stream = null;
   #source = null;
   #wanted;
@@ -62,8 +65,31 @@ export class AudioPath {
     this.#capture.port.postMessage({ muted: on });
   }
 
-  play(buffer) {
-    this.#playback.port.postMessage(buffer, [buffer]);
+  /** Plays one frame, a buffer laid out as docs/signalling.md says. */
+  play(frame) {
+    this.#playback.port.postMessage({ frame }, [frame]);
+  }
+
+  /** A port on which the microphone's frames come, past this thread; with null they come to onFrame again. */
+  captureTo(nothing) {
+    const { port1, port2 } = new MessageChannel();
+    if (nothing === null) this.#capture.port.postMessage({ sink: null });
+    else this.#capture.port.postMessage({ sink: port1 }, [port1]);
+    return port2;
+  }
+
+  /** A port that takes frames to play, past this thread. */
+  playFrom() {
+    const { port1, port2 } = new MessageChannel();
+    this.#playback.port.postMessage({ source: port1 }, [port1]);
+    return port2;
+  }
+
+  /** A silent track in step with the microphone's frames. */
+  beat() {
+    this.#beat ??= new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1 });
+    this.#capture.connect(this.#beat);
+    return this.#beat.stream.getAudioTracks()[0];
   }
 
   /** Changes to another microphone. Throws a Problem; then the old one stays. */
@@ -125,7 +151,10 @@ export class AudioPath {
     this.#capture = new AudioWorkletNode(this.#context, "thinline-capture", { ...mono, processorOptions });
     const playback = { ...mono, numberOfInputs: 0, processorOptions };
     this.#playback = new AudioWorkletNode(this.#context, "thinline-playback", playback);
-    this.#capture.port.onmessage = ({ data }) => this.onFrame(data);
+    this.#capture.port.onmessage = ({ data: { frame, level } }) => {
+      if (frame) this.onFrame(frame);
+      this.onLevel(level);
+    };
     this.#playback.port.onmessage = ({ data }) => this.onReport(data);
     this.#capture.connect(this.#context.destination); // it gives out silence, but an unconnected node may not be run
     this.#playback.connect(this.#context.destination);

@@ -1,41 +1,35 @@
-// The peer connection to the server and its data channel `pcm`, which carries the frames both ways.
+// The peer connection to the server, and the transport that carries the frames over it.
 
 import { connectionFailed } from "./errors.js";
+import { TRANSPORTS } from "./transports/choose.js";
 
-export const HEADER_BYTES = 8;
-const BACKLOG_BYTES = 2000; // more than this on its way out: frames wait here
-const HELD_FRAMES = 4; // so many may wait, as after a hiccup of the page; beyond that the oldest is skipped
-
-/** One peer connection. `send(type, fields)` reaches the server; `onFrame(buffer)` gets each frame that comes. */
+/** One peer connection. `send(type, fields)` reaches the server; `audio` gives and takes the sound. */
 export class Call {
   #connection;
-  #channel;
-  #frameBytes;
-  #sequence = 0;
-  #held = [];
+  #name;
+  #transport;
   #offered = false;
   #early = []; // candidates that were found before the offer was sent
-  counts = { sent: 0, skipped: 0, received: 0, malformed: 0 };
 
-  constructor({ iceServers, frameSamples, send, onFrame, onProblem }) {
-    this.#frameBytes = HEADER_BYTES + 2 * frameSamples;
+  constructor({ iceServers, transport, audio, send, onProblem }) {
     this.send = send;
-    this.onFrame = onFrame;
+    this.#name = transport;
     this.#connection = new RTCPeerConnection({ iceServers });
     this.#connection.onicecandidate = ({ candidate }) => this.#tell(candidate);
     this.#connection.onconnectionstatechange = () => {
       if (this.#connection.connectionState === "failed") onProblem(connectionFailed());
     };
-    this.#channel = this.#connection.createDataChannel("pcm", { ordered: false, maxRetransmits: 0 });
-    this.#channel.binaryType = "arraybuffer";
-    this.#channel.bufferedAmountLowThreshold = BACKLOG_BYTES;
-    this.#channel.onbufferedamountlow = () => this.#flush();
-    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#transport = new TRANSPORTS[transport](this.#connection, audio);
+  }
+
+  /** Frames {sent, skipped, received, malformed} since the start. */
+  get counts() {
+    return this.#transport.counts;
   }
 
   async offer() {
     await this.#connection.setLocalDescription(await this.#connection.createOffer());
-    this.send("offer", { sdp: this.#connection.localDescription.sdp });
+    this.send("offer", { sdp: this.#connection.localDescription.sdp, transport: this.#name });
     this.#offered = true;
     this.#early.forEach((candidate) => this.#tell(candidate));
   }
@@ -46,19 +40,6 @@ export class Call {
 
   async candidate({ candidate, sdp_mid: sdpMid, sdp_mline_index: sdpMLineIndex }) {
     await this.#connection.addIceCandidate({ candidate, sdpMid, sdpMLineIndex });
-  }
-
-  /** Sends one frame, a buffer with room for the header, as soon as the line takes it. */
-  sendFrame(buffer) {
-    if (this.#channel.readyState !== "open") return;
-    new DataView(buffer).setUint32(0, this.#sequence, true);
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    this.#held.push(buffer);
-    this.#flush();
-    if (this.#held.length > HELD_FRAMES) {
-      this.#held.shift();
-      this.counts.skipped += 1;
-    }
   }
 
   /** Round trip of the media path in ms, or null while there is none. */
@@ -72,26 +53,9 @@ export class Call {
   }
 
   close() {
-    this.#channel.close();
+    this.#transport.close();
     this.#connection.onconnectionstatechange = null;
     this.#connection.close();
-  }
-
-  #flush() {
-    const free = () => this.#channel.readyState === "open" && this.#channel.bufferedAmount <= BACKLOG_BYTES;
-    while (this.#held.length > 0 && free()) {
-      this.#channel.send(this.#held.shift());
-      this.counts.sent += 1;
-    }
-  }
-
-  #receive(data) {
-    if (!(data instanceof ArrayBuffer) || data.byteLength !== this.#frameBytes) {
-      this.counts.malformed += 1;
-      return;
-    }
-    this.counts.received += 1;
-    this.onFrame(data);
   }
 
   #tell(candidate) {

@@ -14,6 +14,7 @@ export class Session {
   #signalling;
   #call = null;
   #audio;
+  #transport; // its name
   #emit;
   #ended = false;
   #id = null;
@@ -22,8 +23,9 @@ export class Session {
   #up = new LossWindow();
   #down = new LossWindow();
 
-  constructor(audio, emit) {
+  constructor(audio, transport, emit) {
     this.#audio = audio;
+    this.#transport = transport;
     this.#emit = emit;
   }
 
@@ -33,10 +35,7 @@ export class Session {
       onEnd: (problem) => this.#fail(problem),
       onRoundTrip: (ms) => { this.#socketRoundTripMs = ms; },
     });
-    this.#audio.onFrame = ({ frame, level }) => {
-      this.#call?.sendFrame(frame);
-      this.#emit("level", { me: level });
-    };
+    this.#audio.onLevel = (level) => this.#emit("level", { me: level });
     this.#audio.onReport = (report) => {
       this.#heard = report;
       this.#emit("level", { them: report.level });
@@ -95,9 +94,9 @@ export class Session {
     if (room.participants.length > 0) this.#emit("peer", { participant: room.participants[0], there: true });
     this.#call = new Call({
       iceServers: iceServers.map(withoutNulls),
-      frameSamples: FRAME_SAMPLES,
+      transport: this.#transport,
+      audio: this.#audio,
       send: (type, fields) => this.#signalling.send(type, fields),
-      onFrame: (buffer) => this.#audio.play(buffer),
       onProblem: (problem) => this.#fail(problem),
     });
     await this.#call.offer();
@@ -119,6 +118,7 @@ export class Session {
       stats,
       heard,
       skipped,
+      transport: this.#transport,
       mediaRoundTripMs,
       socketRoundTripMs: this.#socketRoundTripMs,
       lossUp: this.#up.add(stats.uplink_lost + stats.uplink_dropped, stats.uplink_frames + stats.uplink_lost),

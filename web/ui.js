@@ -5,6 +5,7 @@ import { Line } from "./line.js";
 import { Meter } from "./meter.js";
 
 const PICTURES_PER_SECOND = 30;
+const TRANSPORT_NAMES = { rtp: "PCM in RTP", channel: "PCM by data channel", opus: "Opus in RTP" };
 const byId = (id) => document.getElementById(id);
 
 /** The page's elements, by what they are for; `el` is open to app.js for its listeners. */
@@ -119,7 +120,7 @@ export class Page {
     if (them !== undefined) this.#meters.them.level = this.#line.theirLevel = them;
   }
 
-  numbers({ stats, heard, skipped, mediaRoundTripMs, socketRoundTripMs, lossUp, lossDown }) {
+  numbers({ stats, heard, skipped, transport, mediaRoundTripMs, socketRoundTripMs, lossUp, lossDown }) {
     const [upLost, upLate, held] = [stats.uplink_lost, stats.uplink_dropped, skipped].map(count);
     const [serverConcealed, missing] = [stats.downlink_concealed, heard.missing].map(count);
     const text = {
@@ -131,6 +132,8 @@ export class Page {
       "rtt-note": `by WebSocket ${milliseconds(socketRoundTripMs)}`,
       playout: milliseconds(heard.delayMs === null ? null : stats.playout_delay_ms + heard.delayMs),
       "playout-note": `server ${milliseconds(stats.playout_delay_ms)}, browser ${milliseconds(heard.delayMs)}`,
+      transport: TRANSPORT_NAMES[transport],
+      "transport-note": `the sound's way to the server`,
       "loss-up": percent(lossUp),
       "loss-up-note": `in all ${upLost} lost, ${upLate} late, ${held} held back`,
       "loss-down": percent(lossDown),
@@ -142,7 +145,7 @@ export class Page {
   }
 
   clearNumbers() {
-    for (const id of ["payload", "wire", "rtf", "rtt", "playout", "loss-up", "loss-down", "concealed"]) {
+    for (const id of ["payload", "wire", "rtf", "rtt", "playout", "transport", "loss-up", "loss-down", "concealed"]) {
       this.el[`n-${id}`].textContent = "–";
     }
   }

@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--denoise", action="store_true", help="clean the noise out of this voice")
     parser.add_argument("--seconds", type=_positive, help="leave so long after joining at the latest")
     parser.add_argument("--json", metavar="PATH", help="write the summary as JSON; - for standard output")
+    ways = "how the sound travels to the server: docs/transports.md (default: %(default)s)"
+    parser.add_argument("--transport", choices=("channel", "rtp"), default="channel", help=ways)
     parser.add_argument("--insecure", action="store_true", help="accept any certificate of an https server")
 
 
@@ -48,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.record is not None:
         check_writable_name(args.record)
     clip = Clip(read_audio(args.wav))
-    plan = CallPlan(args.server, args.room, args.name, args.bitrate, args.denoise, args.seconds, args.insecure)
+    plan = CallPlan(
+        args.server, args.room, args.name, args.bitrate, args.denoise, args.seconds, args.insecure, args.transport
+    )
     call, error = asyncio.run(_hold(plan, clip))
     try:
         recording = _record(call, args.record)

@@ -36,6 +36,11 @@ def frame_from_bytes(message: bytes, hop: int) -> Frame:
     return Frame(sequence, clock_ms, pcm)
 
 
+def sequence_of(message: bytes) -> int:
+    """The sequence number of a message made by `frame_to_bytes`."""
+    return int.from_bytes(message[:4], "little")
+
+
 def frame_to_bytes(sequence: int, clock_ms: float, pcm: Pcm) -> bytes:
     """pcm [hop] in [-1, 1], louder is clipped -> one message. Sequence and clock wrap."""
     samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")

@@ -13,6 +13,7 @@ from server.protocol import IceServer, TransportName
 from server.rtc.channel import ChannelTransport
 from server.rtc.interfaces import loopback_offered
 from server.rtc.offer import cause_of, read_offer
+from server.rtc.pcm import RtpTransport
 from server.rtc.transport import PeerEvents, SdpError, Transport
 
 __all__ = ["Peer", "PeerEvents", "SdpError"]
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 TRANSPORTS: dict[TransportName, Callable[[RTCPeerConnection, PeerEvents], Transport]] = {
     "channel": ChannelTransport,
+    "rtp": RtpTransport,
 }
 
 

@@ -34,7 +34,7 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(server: str, clips: list[Path]) -> AsyncIterator[Pair]:
+async def pair(server: str, clips: list[Path], request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         pages = []
         for name, clip in zip(("Anna", "Ben"), clips, strict=True):
@@ -44,11 +44,22 @@ async def pair(server: str, clips: list[Path]) -> AsyncIterator[Pair]:
             )
             await hook_tap(context)
             page = await context.new_page()
-            await page.goto(f"{server}?room=test-call&name={name}&raw=1")
+            await page.goto(f"{server}?room=test-call&name={name}&raw=1&transport={request.param}")
             pages.append(page)
         yield Pair(*pages)
 
 
+@pytest.mark.parametrize("pair", ["channel"], indirect=True)
+async def test_each_transport_carries_the_voices_and_keeps_the_muted_one(pair: Pair) -> None:
+    await _join_at_full_rate(pair)
+    _check_voices(await _listen(pair))
+    await _check_mute(pair)
+    assert not any(await pair.anna.evaluate("window.tap.lastFrame()"))
+    await pair.anna.locator("#mute").click()
+    await pair.anna.wait_for_function("window.tap.lastFrame().some((sample) => sample !== 0)")
+
+
+@pytest.mark.parametrize("pair", ["rtp"], indirect=True)
 async def test_each_side_hears_the_other_while_line_and_denoise_change(pair: Pair, out: Path) -> None:
     anna, ben = pair.anna, pair.ben
     await _join_at_full_rate(pair)
@@ -67,7 +78,10 @@ async def test_each_side_hears_the_other_while_line_and_denoise_change(pair: Pai
 
     await _take_pictures(pair, out)
     await _check_mute(pair)
+    await anna.locator("#mute").click()
+    await expect(anna.locator("#me-meter")).not_to_have_attribute("aria-valuenow", "-60", timeout=PATIENCE_MS)
     for page in (anna, ben):
+        await expect(page.locator("#n-transport")).to_have_text("PCM in RTP")
         await expect(page.locator("#problem")).to_be_hidden()
     _write_report(out, thick, thin, await anna.locator("#numbers").inner_text())
     _check_voices(thick)
@@ -121,9 +135,6 @@ async def _check_mute(pair: Pair) -> None:
     await expect(pair.anna.locator("#mute")).to_have_attribute("aria-pressed", "true")
     await expect(pair.anna.locator("#me-note")).to_have_text("muted")
     await expect(pair.anna.locator("#me-meter")).to_have_attribute("aria-valuenow", "-60", timeout=PATIENCE_MS)
-    assert not any(await pair.anna.evaluate("window.tap.lastFrame()"))
-    await pair.anna.locator("#mute").click()
-    await pair.anna.wait_for_function("window.tap.lastFrame().some((sample) => sample !== 0)")
 
 
 async def _take_pictures(pair: Pair, out: Path) -> None:

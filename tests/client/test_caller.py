@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from client import caller as caller_module
-from client.caller import Caller
+from client.caller import Caller, offer_loopback
+from client.caller import caller as caller_module
 from client.clip import silence
 from client.errors import PeerConnectionError
 from client.frame import Frame
@@ -11,7 +11,7 @@ from server.protocol import IceServer
 
 
 async def test_the_offer_has_one_data_channel_and_all_candidates() -> None:
-    caller_module.offer_loopback()
+    offer_loopback()
     caller = Caller((), on_frame=lambda frame: None)
     try:
         sdp = await caller.offer()
@@ -21,6 +21,16 @@ async def test_the_offer_has_one_data_channel_and_all_candidates() -> None:
     assert "m=application" in sdp
     assert " 127.0.0.1 " in sdp
     assert "a=end-of-candidates" in sdp
+
+
+async def test_transport_rtp_offers_one_track_of_opus() -> None:
+    caller = Caller((), on_frame=lambda frame: None, transport="rtp")
+    sdp = await caller.offer()
+    assert not caller.send(Frame(0, 0, silence()))
+    await caller.close()
+    assert sdp.count("m=") == 1
+    assert "opus/48000/2" in sdp
+    assert "PCMU" not in sdp
 
 
 async def test_nothing_is_sent_before_the_channel_is_open() -> None:

@@ -1,7 +1,8 @@
-// The microphone side: cuts the sound into frames, ready for the data channel.
+// The microphone side: cuts the sound into frames, ready to be sent.
 //
-// Every frame leaves as one ArrayBuffer laid out as docs/signalling.md says; the sequence number is left blank, since
-// only the sender knows it. Mute is applied here, so that a muted microphone's sound never reaches the page.
+// Every frame leaves as one ArrayBuffer laid out as docs/signalling.md says, to the page or to the port that it gave; the
+// sequence number is left blank, since only the sender knows it. Mute is applied here, whatever the transport: a muted
+// microphone's sound never leaves this worklet, and frames of zeros go on, so that the stream and its clock do too.
 
 const RAMP_SAMPLES = 120; // 5 ms: long enough not to click
 
@@ -12,8 +13,10 @@ class Capture extends AudioWorkletProcessor {
     this.headerBytes = processorOptions.headerBytes;
     this.muted = Boolean(processorOptions.muted);
     this.gain = this.muted ? 0 : 1;
+    this.sink = null;
     this.port.onmessage = ({ data }) => {
-      this.muted = data.muted;
+      if ("muted" in data) this.muted = data.muted;
+      if ("sink" in data) this.sink = data.sink;
     };
     this.begin();
   }
@@ -44,7 +47,10 @@ class Capture extends AudioWorkletProcessor {
   finish() {
     this.view.setUint32(4, Date.now() % 2 ** 32, true);
     const level = Math.sqrt(this.energy / this.frameSamples);
-    this.port.postMessage({ frame: this.view.buffer, level }, [this.view.buffer]);
+    const frame = this.view.buffer;
+    this.sink?.postMessage(frame, [frame]);
+    if (this.sink) this.port.postMessage({ level });
+    else this.port.postMessage({ frame, level }, [frame]);
     this.begin();
   }
 }

@@ -1,4 +1,5 @@
-// The loudspeaker side: parses what the data channel brought, plays it through the playout buffer, and reports.
+// The loudspeaker side: parses the frames that came, plays them through the playout buffer, and reports. Frames come from
+// the page, or straight from a worker by a port that the page passes on.
 
 import { Playout } from "./playout.js";
 
@@ -14,7 +15,17 @@ class Playback extends AudioWorkletProcessor {
     this.sinceReport = 0;
     this.sinceDelay = 0;
     this.delayMs = null;
-    this.port.onmessage = ({ data }) => this.receive(new DataView(data));
+    this.source = null;
+    this.port.onmessage = ({ data }) => {
+      if (data.frame) this.receive(new DataView(data.frame));
+      if (data.source) this.follow(data.source);
+    };
+  }
+
+  follow(source) {
+    this.source?.close();
+    this.source = source;
+    source.onmessage = ({ data }) => this.receive(new DataView(data));
   }
 
   receive(view) {

@@ -1,64 +1,47 @@
-"""The headless WebRTC peer: the client's only use of aiortc."""
+"""The headless WebRTC peer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextvars import ContextVar
 
-import aioice.ice
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
+from client.caller.ways import ChannelWay, RtpWay
 from client.errors import PeerConnectionError
 from client.frame import Frame, FrameError
-from server.protocol import IceServer
+from server.protocol import IceServer, TransportName
 
-LABEL = "pcm"
-MAX_BUFFERED_BYTES = 2_000  # above this a frame is dropped, so that delay does not grow
 OPEN_SECONDS = 15.0
-
-
-_loopback: ContextVar[bool] = ContextVar("loopback", default=False)
-_gathered = aioice.ice.get_host_addresses
-
-
-def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    addresses = list(_gathered(use_ipv4=use_ipv4, use_ipv6=use_ipv6))
-    return ["127.0.0.1", *addresses] if use_ipv4 and _loopback.get() else addresses
-
-
-aioice.ice.get_host_addresses = _host_addresses
-
-
-def offer_loopback() -> None:
-    """From now on this task, and what it starts, offers 127.0.0.1 too: aioice leaves it out, and a server may listen
-    only there."""
-    _loopback.set(True)
+WAYS: dict[TransportName, type[ChannelWay | RtpWay]] = {"channel": ChannelWay, "rtp": RtpWay}
 
 
 class Caller:
-    """The offerer, with the one data channel that carries frames both ways.
+    """The offerer, with one transport of docs/transports.md that carries frames both ways.
 
     `on_frame` is called for each frame that comes. In order: `offer()`, `accept(answer)`, `wait_open()`, `send(frame)`
     as often as wanted, `close()`. Raises PeerConnectionError for ICE servers that make no sense.
     """
 
-    def __init__(self, ice_servers: tuple[IceServer, ...], on_frame: Callable[[Frame], None]) -> None:
+    def __init__(
+        self,
+        ice_servers: tuple[IceServer, ...],
+        on_frame: Callable[[Frame], None],
+        transport: TransportName = "channel",
+    ) -> None:
         # An empty list matters: None would mean a public STUN server.
         servers = [RTCIceServer(list(server.urls), server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
-        try:
-            self._channel = self._connection.createDataChannel(LABEL, ordered=False, maxRetransmits=0)
-        except ValueError as error:
-            raise PeerConnectionError(f"the server names ICE servers that can't be used: {error}") from None
         self._on_frame = on_frame
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
+        self.transport: TransportName = transport
         self.malformed = 0  # messages that were no frame
         self._connection.on("connectionstatechange", self._state_changed)
-        self._channel.on("open", self._opened.set)
-        self._channel.on("close", self._ended.set)
-        self._channel.on("message", self._received)
+        try:
+            self._way = WAYS[transport](self._connection, self._opened.set, self._ended.set, self._received)
+        except ValueError as error:
+            raise PeerConnectionError(f"the server names ICE servers that can't be used: {error}") from None
 
     async def offer(self) -> str:
         """The offer's SDP, all candidates in it. Raises PeerConnectionError if none can be gathered."""
@@ -95,17 +78,14 @@ class Caller:
 
     def send(self, frame: Frame) -> bool:
         """Sends a frame, unless too much waits already; False if it was dropped."""
-        if self._channel.readyState != "open" or self._channel.bufferedAmount > MAX_BUFFERED_BYTES:
-            return False
-        self._channel.send(frame.to_bytes())
-        return True
+        return self._way.send(frame.to_bytes())
 
     async def close(self) -> None:
         await self._connection.close()
 
-    def _received(self, message: bytes | str) -> None:
+    def _received(self, message: bytes) -> None:
         try:
-            frame = Frame.from_bytes(message if isinstance(message, bytes) else message.encode())
+            frame = Frame.from_bytes(message)
         except FrameError:
             self.malformed += 1
         else:
