@@ -16,6 +16,7 @@ from types import ModuleType
 
 COMMANDS = {
     "serve": ("server.commands.serve", "serve calls to browsers and headless peers"),
+    "token": ("server.commands.token", "make a token, or a link, that lets someone into a room"),
     "call": ("client.commands.call", "join a call from the terminal: play a file, record the other side"),
     "encode": ("codec.commands.encode", "encode a sound file into a .tl file"),
     "decode": ("codec.commands.decode", "decode a .tl file into a WAV file"),

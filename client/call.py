@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from client.caller import Caller, offer_loopback
@@ -58,6 +58,7 @@ class CallPlan:
     limit_seconds: float | None = None
     insecure: bool = False
     transport: TransportName = "channel"
+    token: str | None = field(default=None, repr=False)
 
 
 class Call:
@@ -125,7 +126,7 @@ class Call:
 
     async def _join(self, signalling: Signalling) -> Joined:
         plan = self.plan
-        await signalling.send(Join(VERSION, plan.room, plan.name, plan.bitrate_kbps, plan.denoise))
+        await signalling.send(Join(VERSION, plan.room, plan.name, plan.bitrate_kbps, plan.denoise, plan.token))
         message = await signalling.receive()
         if isinstance(message, Error):
             raise RefusedError(message.code, message.text)

@@ -7,13 +7,15 @@ import logging
 from aiohttp import web
 
 from codec.engine.base import Engine
+from server.auth import Authority
 from server.config import ServerConfig
 from server.http.health import health_routes
 from server.http.pages import add_security_headers, page_routes, read_pages
 from server.http.signalling import signalling_routes
+from server.http.visitors import Visitors
 from server.media.plane import MediaPlane
 from server.rooms import Rooms
-from server.session import Limits, Node
+from server.session import Limits, Node, Session
 
 MEASURE_SECONDS = 1.0
 
@@ -26,8 +28,10 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
     """The application; its codec threads end with its cleanup. Raises BitrateError for a default that is no bitrate."""
     engine.config.n_q(config.bitrate_kbps)
     media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers)
-    seats = config.max_sessions or await _measure_seats(media)
-    node = Node(media, Rooms(seats), config.bitrate_kbps, config.ice_servers, limits or Limits())
+    authority = Authority(config.token_secret, config.opening)
+    rooms: Rooms[Session] = Rooms(config.max_sessions or await _measure_seats(media))
+    node = Node(media, rooms, config.bitrate_kbps, config.ice_servers, limits or Limits(), authority)
+    visitors = Visitors(config.trusted_proxies)
 
     async def say_goodbye(_: web.Application) -> None:
         node.shut_down()
@@ -37,7 +41,13 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
 
     app = web.Application()
     app[NODE] = node
-    app.add_routes([*health_routes(node.unready, node.load), *signalling_routes(node), *page_routes(read_pages())])
+    app.add_routes(
+        [
+            *health_routes(node.unready, node.load),
+            *signalling_routes(node, visitors),
+            *page_routes(read_pages()),
+        ]
+    )
     app.on_response_prepare.append(add_security_headers)
     app.on_shutdown.append(say_goodbye)
     app.on_cleanup.append(stop_media)

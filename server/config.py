@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import ceil
 from pathlib import Path
 from typing import Any
 
+from server.auth import SECRET_BYTES, Opening, is_loopback_name
 from server.cpus import usable_cores
 from server.protocol import IceServer
 
@@ -37,6 +39,9 @@ class ServerConfig:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_self_signed: bool = False
+    token_secret: str | None = field(default=None, repr=False)
+    open: bool = False
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -54,6 +59,20 @@ class ServerConfig:
             raise ConfigError("a TLS certificate needs its key, and a key its certificate: tls_cert and tls_key")
         if self.tls_self_signed and self.tls_cert is not None:
             raise ConfigError("tls_self_signed makes a certificate of its own: leave tls_cert and tls_key out")
+        if self.token_secret is not None and len(self.token_secret.encode()) < SECRET_BYTES:
+            raise ConfigError(f"token_secret is under {SECRET_BYTES} bytes: thinline token --new-secret makes one")
+        if self.token_secret is None and not self.open and not is_loopback_name(self.host):
+            raise ConfigError(
+                f"host {self.host!r} can be reached from elsewhere, so anyone could call: set a token_secret, so that "
+                "calls need tokens (thinline token --new-secret makes one), or say --open if it shall be so"
+            )
+
+    @property
+    def opening(self) -> Opening:
+        """Who may call without a token."""
+        if self.open:
+            return Opening.EVERYBODY
+        return Opening.LOCAL if self.token_secret is None else Opening.NOBODY
 
     @property
     def tls(self) -> bool:
@@ -127,6 +146,13 @@ def _ice_server(entry: object, example: str) -> IceServer:
     return IceServer(tuple(urls), *names)
 
 
+def _read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; it must be a list such as 127.0.0.1, 172.16.0.0/12") from None
+
+
 _READERS: dict[str, Callable[[str], object]] = {
     "host": str,
     "port": _read_integer,
@@ -141,5 +167,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "tls_cert": Path,
     "tls_key": Path,
     "tls_self_signed": _read_switch,
+    "token_secret": str,
+    "open": _read_switch,
+    "trusted_proxies": _read_networks,
     "log_level": str,
 }

@@ -26,8 +26,10 @@ ARROWS: dict[str, set[str]] = {
     "server.http": {"server.http", "server.session", "server.rooms", "server.auth", "server.protocol"},
     "server.session": {
         "server.session", "server.rtc", "server.media", "server.rooms", "server.cluster.bus", "server.protocol",
+        "server.auth",
     },
     "server.rooms": set(),
+    "server.auth": set(),
     "server.protocol": {"server.protocol"},
 }  # fmt: skip
 
@@ -37,6 +39,7 @@ KEEPERS: dict[str, set[str]] = {
     "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus"},
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
+    "jwt": {"server.auth"},
     "aiohttp": {"server", "client"},
     "asyncio": {"server", "client"},
 }

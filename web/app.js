@@ -1,17 +1,27 @@
 // thinline's page: what the user does becomes a session, what the session says becomes the page.
 //
+<<<<<<< HEAD
 // Address parameters: room, name, autojoin=1 (join at once), raw=1 (no echo cancellation, noise suppression or gain
 // control by the browser: for measuring), transport=rtp|channel (the way of the sound, instead of the best there is).
+=======
+// Address: #token=... (the right to join, docs/security.md), and the parameters room, name, autojoin=1 (join at once),
+// raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring).
+>>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
 import { Problem, missingSupport } from "./errors.js";
 import { kbps, sinceFrame, suggestRoom } from "./format.js";
 import { Session } from "./session.js";
+<<<<<<< HEAD
 import { chooseTransport } from "./transports/choose.js";
+=======
+import { readToken } from "./token.js";
+>>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
 import { Page } from "./ui.js";
 
 const BITRATE_PAUSE_MS = 120; // a slider in motion asks the server once it rests this long
 const parameters = new URLSearchParams(location.search);
+const token = readToken();
 const page = new Page();
 const { el } = page;
 
@@ -30,6 +40,7 @@ const state = {
 function start() {
   el.name.value = parameters.get("name") ?? localStorage.getItem("thinline-name") ?? "";
   el.room.value = parameters.get("room") || suggestRoom();
+  if (token) fillIn(token);
   page.bitrate(Number(el.bitrate.value));
   page.lobby();
   showLink();
@@ -43,6 +54,15 @@ function start() {
   navigator.mediaDevices.addEventListener("devicechange", showMicrophones);
   showMicrophones();
   if (parameters.get("autojoin") === "1") join();
+}
+
+/** What the token says is not up to the user. */
+function fillIn({ room, name }) {
+  for (const [field, value] of [[el.room, room], [el.name, name]]) {
+    if (!value) continue;
+    field.value = value;
+    field.readOnly = true;
+  }
 }
 
 function listen() {
@@ -88,9 +108,16 @@ async function join() {
   state.audio.muted = state.muted;
   state.audio.onLost = microphoneLost;
   state.audio.onSuspended = askForSound;
+<<<<<<< HEAD
   const transport = chooseTransport(parameters.get("transport"));
   state.session = new Session(state.audio, transport, (type, detail) => on[type](detail));
   state.session.join({ room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise });
+=======
+  state.session = new Session(state.audio, (type, detail) => on[type](detail));
+  state.session.join({
+    room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise, token: token?.text ?? null,
+  });
+>>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
   showMicrophones();
 }
 
@@ -260,11 +287,13 @@ function addressOf(room) {
   const kept = new URLSearchParams(parameters);
   kept.set("room", room);
   kept.delete("autojoin");
-  return `/?${kept}`;
+  return `/?${kept}${location.hash}`;
 }
 
+/** A token that names nobody lets the other person in too; one with a name stays here. */
 function linkTo(room) {
-  return `${location.origin}/?${new URLSearchParams({ room })}`;
+  const invitation = token && !token.name ? `#token=${token.text}` : "";
+  return `${location.origin}/?${new URLSearchParams({ room })}${invitation}`;
 }
 
 function showLink() {

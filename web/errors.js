@@ -48,6 +48,8 @@ const SERVER = {
     "Choose another room, and tell the other person.",
   ],
   "node-full": ["The server is full", null, "Wait until another call has ended, then try again."],
+  unauthorized: ["You need another link", null, "Ask whoever invited you for a new one."],
+  "time-limit": ["The time is up", "This call had a time limit, and has reached it.", ""],
   version: ["This page is out of date", null, "Reload the page to get the one that fits the server."],
   bitrate: ["No such bitrate", null, ""],
   media: ["The sound broke off", null, "Check the network, then join again."],

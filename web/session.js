@@ -29,7 +29,7 @@ export class Session {
     this.#emit = emit;
   }
 
-  join({ room, name, bitrateKbps, denoise }) {
+  join({ room, name, bitrateKbps, denoise, token }) {
     this.#signalling = new Signalling(signallingUrl(), {
       onMessage: (message) => this.#handle(message).catch((error) => this.#fail(asProblem(error))),
       onEnd: (problem) => this.#fail(problem),
@@ -40,7 +40,8 @@ export class Session {
       this.#heard = report;
       this.#emit("level", { them: report.level });
     };
-    this.#signalling.join({ room, name, bitrate_kbps: bitrateKbps, denoise }).catch((error) => this.#fail(error));
+    this.#signalling.join({ room, name, bitrate_kbps: bitrateKbps, denoise, token })
+      .catch((error) => this.#fail(error));
   }
 
   setBitrate(kbps) {

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", default="http://localhost:8080", metavar="URL", help="default: %(default)s")
     parser.add_argument("--name", default="caller", help="what the others see (default: %(default)s)")
     parser.add_argument("--denoise", action="store_true", help="clean the noise out of this voice")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="the token for the room; - for standard input")
     parser.add_argument("--seconds", type=_positive, help="leave so long after joining at the latest")
     parser.add_argument("--json", metavar="PATH", help="write the summary as JSON; - for standard output")
     ways = "how the sound travels to the server: docs/transports.md (default: %(default)s)"
@@ -51,7 +52,15 @@ def run(args: argparse.Namespace) -> int:
         check_writable_name(args.record)
     clip = Clip(read_audio(args.wav))
     plan = CallPlan(
-        args.server, args.room, args.name, args.bitrate, args.denoise, args.seconds, args.insecure, args.transport
+        args.server,
+        args.room,
+        args.name,
+        args.bitrate,
+        args.denoise,
+        args.seconds,
+        args.insecure,
+        args.transport,
+        _token(args),
     )
     call, error = asyncio.run(_hold(plan, clip))
     try:
@@ -62,6 +71,14 @@ def run(args: argparse.Namespace) -> int:
     if error:
         raise error
     return 0
+
+
+def _token(args: argparse.Namespace) -> str | None:
+    """From a file, for what stands on a command line can be read by everyone on the machine."""
+    if args.token_file is None:
+        return None
+    text = sys.stdin.read() if str(args.token_file) == "-" else args.token_file.read_text(encoding="utf-8")
+    return str(text).strip()
 
 
 async def _hold(plan: CallPlan, clip: Clip) -> tuple[Call, Exception | None]:

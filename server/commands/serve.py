@@ -44,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-self-signed", action="store_true", default=None, help="HTTPS, certificate made now")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="HTTPS with this certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of --tls-cert, PEM")
+    parser.add_argument("--open", action="store_true", default=None, help="whoever reaches this server may call")
     parser.add_argument("--log-level", help="debug, info, warning or error (default: info)")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from server.http.visitors import Visitors
 from server.protocol import MESSAGE_LIMIT_BYTES
 from server.session import Node, Session
 
@@ -34,7 +34,7 @@ class _Socket:
             await self._socket.send_str(text)
 
 
-def signalling_routes(node: Node) -> list[web.RouteDef]:
+def signalling_routes(node: Node, visitors: Visitors) -> list[web.RouteDef]:
     async def handle(request: web.Request) -> web.WebSocketResponse:
         if not _same_origin(request):
             raise web.HTTPForbidden(text="This page may not open a call here: it comes from another site.\n")
@@ -46,7 +46,7 @@ def signalling_routes(node: Node) -> list[web.RouteDef]:
         )
         await socket.prepare(request)
         try:
-            await Session(node, _Socket(socket), _is_loopback(request)).run()
+            await Session(node, _Socket(socket), visitors.visitor(request)).run()
         finally:
             await asyncio.wait_for(socket.close(), 2 * CLOSE_SECONDS)
         return socket
@@ -58,10 +58,3 @@ def _same_origin(request: web.Request) -> bool:
     """Browsers say whose page opens the socket; programs that are no browsers say nothing."""
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
-
-
-def _is_loopback(request: web.Request) -> bool:
-    try:
-        return ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from server.protocol.fields import Label
@@ -14,7 +14,7 @@ TransportName = Literal["channel", "rtp", "opus"]  # how the sound travels: docs
 class IceServer:
     urls: tuple[str, ...]
     username: str | None = None
-    credential: str | None = None
+    credential: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Join:
     name: Annotated[str, Label]
     bitrate_kbps: float | None = None
     denoise: bool = False
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

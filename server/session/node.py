@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from server.auth import Authority
 from server.media.plane import MediaPlane
 from server.protocol import IceServer
 from server.rooms import Rooms
@@ -34,6 +35,7 @@ class Node:
     bitrate_kbps: float
     ice_servers: tuple[IceServer, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    authority: Authority = field(default_factory=Authority)
     sessions: set[Session] = field(default_factory=set)
     draining: bool = False
 

@@ -34,6 +34,7 @@ from server.protocol import (
 )
 from server.rooms import RoomFullError, Seat, SeatError
 from server.rtc.peer import SdpError
+from server.session.entrance import check_bitrate, pass_entrance
 from server.session.inbox import (
     FAULT,
     BitrateChanged,
@@ -50,6 +51,7 @@ from server.session.inbox import (
 from server.session.lobby import parse_heard, wait_for_join
 from server.session.media import SessionMedia
 from server.session.node import Node
+from server.session.visitor import Visitor
 
 logger = logging.getLogger(__name__)
 
@@ -67,18 +69,18 @@ class Socket(Protocol):
 
 
 class Session:
-    """From the first message on a socket to the last. `loopback`: the client sits on this machine."""
+    """From the first message on a socket to the last."""
 
     media: SessionMedia  # from the join on
 
-    def __init__(self, node: Node, socket: Socket, loopback: bool) -> None:
+    def __init__(self, node: Node, socket: Socket, visitor: Visitor) -> None:
         self.id = secrets.token_hex(6)
         self._node = node
         self._socket = socket
-        self._loopback = loopback
+        self._visitor = visitor
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._cleanup = AsyncExitStack()
-        self._report_at = 0.0
+        self._report_at = self._leave_at = 0.0
 
     @property
     def participant(self) -> Participant:
@@ -116,15 +118,10 @@ class Session:
     async def _attend(self) -> EndingError:
         """Waits for the join, takes the seat and keeps it until the session is over. Raises EndingError without one."""
         join = await wait_for_join(self._inbox, self._tell, self._node.limits.join_seconds)
-        if self._node.draining:
-            raise EndingError("failed", Error("node-full", "this server is shutting down"))
-        self._name, self._denoise = join.name, join.denoise
-        bitrate_kbps = self._node.bitrate_kbps if join.bitrate_kbps is None else join.bitrate_kbps
+        entry = pass_entrance(self._node, join, self._visitor)
+        self._name, self._denoise, self._grant = entry.name, entry.denoise, entry.grant
         try:
-            self._node.media.n_q(bitrate_kbps)
-            return await self._sit(self._node.rooms.seat(join.room, self, bitrate_kbps))
-        except BitrateError as error:
-            raise EndingError("failed", Error("bitrate", str(error))) from None
+            return await self._sit(self._node.rooms.seat(entry.room, self, entry.bitrate_kbps))
         except SeatError as error:
             code = "room-full" if isinstance(error, RoomFullError) else "node-full"
             raise EndingError("failed", Error(code, str(error))) from None
@@ -156,12 +153,14 @@ class Session:
     async def _enter(self) -> None:
         node, room, others = self._node, self._seat.room, self._seat.others
         n_q = node.media.n_q(room.bitrate_kbps)
-        self.media = SessionMedia(node, self.id, self._loopback, n_q, self._denoise, self._line, self.post)
+        self.media = SessionMedia(node, self.id, self._visitor.loopback, n_q, self._denoise, self._line, self.post)
         self._cleanup.push_async_callback(self.media.close)
         for other in others:
             self.media.listen(other.media)
             other.post(OtherJoined(self))
-        self._report_at = time.monotonic() + node.limits.stats_seconds
+        now = time.monotonic()
+        self._report_at = now + node.limits.stats_seconds
+        self._leave_at = now + (self._grant.max_seconds or float("inf"))
         self._log("session joined", call=room.call, others=len(others), bitrate_kbps=room.bitrate_kbps)
         seen = Room(
             room.name,
@@ -187,7 +186,7 @@ class Session:
     async def _next(self) -> Item | None:
         """What came, or None when something is due by the clock."""
         now = time.monotonic()
-        patience = min(self._report_at - now, self.media.silent_in(now))
+        patience = min(self._report_at - now, self._leave_at - now, self.media.silent_in(now))
         if patience <= 0:
             return None
         try:
@@ -199,6 +198,8 @@ class Session:
     async def _look_at_the_clock(self) -> None:
         now = time.monotonic()
         self.media.check(now)
+        if now >= self._leave_at:
+            raise EndingError("left", Bye("time-limit"))
         if now >= self._report_at:
             self._report_at = now + self._node.limits.stats_seconds
             await self._tell(self.media.stats(now))
@@ -251,7 +252,7 @@ class Session:
     def _change_bitrate(self, bitrate_kbps: float) -> None:
         """For the whole room; every member does its own part in turn with what else waits for it."""
         try:
-            self._node.media.n_q(bitrate_kbps)
+            check_bitrate(self._node, bitrate_kbps, self._grant)
         except BitrateError as error:
             raise ComplaintError("bitrate", str(error)) from None
         self._seat.room.bitrate_kbps = bitrate_kbps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -61,24 +62,26 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of a server that runs as long as the tests."""
-    with _serve() as served:
+    with serve() as served:
         yield served.address
 
 
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A server that a test may stop."""
-    with _serve() as served:
+    with serve() as served:
         yield served
 
 
 @contextmanager
-def _serve() -> Iterator[Server]:
+def serve(**variables: str) -> Iterator[Server]:
+    """A server process with these environment variables more."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    served = Server(f"http://127.0.0.1:{port}/", subprocess.Popen(command, stderr=subprocess.DEVNULL))
+    environment = os.environ | variables
+    served = Server(f"http://127.0.0.1:{port}/", subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment))
     try:
         _wait_for(served.address + "readyz", served.process)
         yield served

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from server.auth import Opening
 from server.config import ConfigError, ServerConfig, read_config
 from server.protocol import IceServer
+
+SECRET = "a secret of thirty-two characters"
 
 
 def test_nothing_given_means_a_call_on_this_machine() -> None:
@@ -33,21 +37,26 @@ def test_every_setting_has_its_variable() -> None:
             "THINLINE_TLS_CERT": "c.pem",
             "THINLINE_TLS_KEY": "k.pem",
             "THINLINE_TLS_SELF_SIGNED": "0",
+            "THINLINE_TOKEN_SECRET": SECRET,
+            "THINLINE_OPEN": "1",
+            "THINLINE_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8",
             "THINLINE_LOG_LEVEL": "debug",
         },
         {},
     )
     ice = (IceServer(("turn:t",), "u", "c"), IceServer(("stun:s",)))
     paths = {"weights": Path("w"), "tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}
+    proxies = (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"))
     assert config == ServerConfig("0.0.0.0", 9000, "torch", workers=3, batch=4, pin_workers=True,
                                   bitrate_kbps=4.5, max_sessions=8, ice_servers=ice,
+                                  token_secret=SECRET, open=True, trusted_proxies=proxies,
                                   log_level="debug", **paths)  # fmt: skip
     assert config.tls
 
 
 def test_flags_have_the_last_word() -> None:
-    config = read_config({"THINLINE_PORT": "9000", "THINLINE_HOST": "h"}, {"port": 1, "host": None})
-    assert (config.port, config.host) == (1, "h")
+    config = read_config({"THINLINE_PORT": "9000", "THINLINE_HOST": "::1"}, {"port": 1, "host": None})
+    assert (config.port, config.host) == (1, "::1")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,11 @@ def test_flags_have_the_last_word() -> None:
         ("TLS_CERT", "c.pem", "tls_cert and tls_key"),
         ("TLS_KEY", "k.pem", "tls_cert and tls_key"),
         ("PROT", "1", "THINLINE_PROT is no setting; there are THINLINE_HOST"),
+        ("TOKEN_SECRET", "short", "token_secret is under 32 bytes"),
+        ("OPEN", "yes", "THINLINE_OPEN: 'yes' is neither 0 nor 1"),
+        ("HOST", "0.0.0.0", "host '0.0.0.0' can be reached from elsewhere"),
+        ("HOST", "", "host '' can be reached from elsewhere"),
+        ("TRUSTED_PROXIES", "everyone", "THINLINE_TRUSTED_PROXIES: 'everyone' does not appear"),
         ("ICE_SERVERS", "stun:s", "THINLINE_ICE_SERVERS"),
         ("ICE_SERVERS", "{}", "must be a JSON list such as"),
         ("ICE_SERVERS", "[1]", "each server has urls"),
@@ -84,3 +98,21 @@ def test_what_can_not_be_used_is_named(variable: str, text: str, says: str) -> N
 def test_a_certificate_of_ones_own_and_a_self_signed_one_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="of its own"):
         ServerConfig(tls_self_signed=True, tls_cert=Path("c"), tls_key=Path("k"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "opening"),
+    [
+        ({}, Opening.LOCAL),
+        ({"host": "::1"}, Opening.LOCAL),
+        ({"token_secret": SECRET}, Opening.NOBODY),
+        ({"host": "0.0.0.0", "token_secret": SECRET}, Opening.NOBODY),
+        ({"host": "0.0.0.0", "open": True}, Opening.EVERYBODY),
+        ({"host": "0.0.0.0", "open": True, "token_secret": SECRET}, Opening.EVERYBODY),
+    ],
+    ids=str,
+)
+def test_who_may_call_without_a_token(settings: dict[str, object], opening: Opening) -> None:
+    config = ServerConfig(**settings)  # type: ignore[arg-type]
+    assert config.opening is opening
+    assert SECRET not in repr(config)

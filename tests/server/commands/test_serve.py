@@ -84,11 +84,12 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         (("--workers", "0"), {}, "thinline: workers 0: there must be at least one\n"),
         (("--tls-cert", "absent.pem"), {}, "thinline: a TLS certificate needs its key"),
         (("--tls-cert", "absent.pem", "--tls-key", "k"), {}, "thinline: absent.pem: No such file"),
-        (("--host", "no.such.host.invalid", "--port", "0"), {}, "thinline: can't listen on no.such.host.invalid"),
+        (("--host", "0.0.0.0"), {}, "thinline: host '0.0.0.0' can be reached from elsewhere"),
+        (("--host", "no.such.host.invalid", "--port", "0", "--open"), {}, "thinline: can't listen on no.such.host"),
         ((), {"THINLINE_BITRATE_KBPS": "5"}, "thinline: bitrate 5 kbit/s is not one of 0.75"),
         (("--weights", "absent"), {}, "thinline: "),
     ],
-    ids=["port", "variable", "workers", "key", "certificate", "host", "bitrate", "weights"],
+    ids=["port", "variable", "workers", "key", "certificate", "public", "host", "bitrate", "weights"],
 )  # fmt: skip
 def test_what_can_not_be_served_is_one_line(
     arguments: tuple[str, ...],
