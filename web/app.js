@@ -1,22 +1,15 @@
 // thinline's page: what the user does becomes a session, what the session says becomes the page.
 //
-<<<<<<< HEAD
-// Address parameters: room, name, autojoin=1 (join at once), raw=1 (no echo cancellation, noise suppression or gain
-// control by the browser: for measuring), transport=rtp|channel (the way of the sound, instead of the best there is).
-=======
 // Address: #token=... (the right to join, docs/security.md), and the parameters room, name, autojoin=1 (join at once),
-// raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring).
->>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
+// raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring), transport=rtp|channel
+// (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
 import { Problem, missingSupport } from "./errors.js";
 import { kbps, sinceFrame, suggestRoom } from "./format.js";
 import { Session } from "./session.js";
-<<<<<<< HEAD
 import { chooseTransport } from "./transports/choose.js";
-=======
 import { readToken } from "./token.js";
->>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
 import { Page } from "./ui.js";
 
 const BITRATE_PAUSE_MS = 120; // a slider in motion asks the server once it rests this long
@@ -108,16 +101,11 @@ async function join() {
   state.audio.muted = state.muted;
   state.audio.onLost = microphoneLost;
   state.audio.onSuspended = askForSound;
-<<<<<<< HEAD
   const transport = chooseTransport(parameters.get("transport"));
   state.session = new Session(state.audio, transport, (type, detail) => on[type](detail));
-  state.session.join({ room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise });
-=======
-  state.session = new Session(state.audio, (type, detail) => on[type](detail));
   state.session.join({
     room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise, token: token?.text ?? null,
   });
->>>>>>> ca52f2b (Let callers in by signed tokens that expire; open to the own machine only by default)
   showMicrophones();
 }
 
