@@ -35,6 +35,7 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
 
     async def say_goodbye(_: web.Application) -> None:
         node.shut_down()
+        await node.ended()
 
     async def stop_media(_: web.Application) -> None:
         await media.stop()

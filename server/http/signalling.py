@@ -6,11 +6,11 @@ import asyncio
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from server.http.visitors import Visitors
 from server.protocol import MESSAGE_LIMIT_BYTES
-from server.session import Node, Session
+from server.session import Node, attend
 
 CLOSE_SECONDS = 2.0
 CUT_OFF_BYTES = 4 * MESSAGE_LIMIT_BYTES  # up to this a message that is too long gets an answer, beyond it none
@@ -21,11 +21,13 @@ class _Socket:
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
+        self.closed_in_order = False
 
     async def receive(self) -> str | bytes | None:
         message: WSMessage = await self._socket.receive()
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             return message.data  # type: ignore[no-any-return]
+        self.closed_in_order = message.type is WSMsgType.CLOSE and message.data == WSCloseCode.OK
         return None
 
     async def send(self, text: str) -> None:
@@ -46,7 +48,7 @@ def signalling_routes(node: Node, visitors: Visitors) -> list[web.RouteDef]:
         )
         await socket.prepare(request)
         try:
-            await Session(node, _Socket(socket), visitors.visitor(request)).run()
+            await attend(node, _Socket(socket), visitors.visitor(request))
         finally:
             await asyncio.wait_for(socket.close(), 2 * CLOSE_SECONDS)
         return socket

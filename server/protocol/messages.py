@@ -52,6 +52,7 @@ class Join:
     bitrate_kbps: float | None = None
     denoise: bool = False
     token: str | None = field(default=None, repr=False)
+    resume: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Joined:
     ice_servers: tuple[IceServer, ...]
     room: Room
     codec: Codec
+    resume: str = field(default="", repr=False)
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

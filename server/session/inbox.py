@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from server.protocol import Bye, Error, ServerMessage
 
 if TYPE_CHECKING:
+    from server.session.link import Link
     from server.session.session import Session
 
 
@@ -20,7 +21,16 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class SocketGone:
-    """The client's socket is closed or dead."""
+    """This socket of the client's is closed or dead."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The client is back, on a new socket."""
+
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,9 @@ class Relay:
     message: ServerMessage
 
 
-Item = Heard | SocketGone | MediaGone | CodecFailed | Shutdown | OtherJoined | OtherLeft | BitrateChanged | Relay
+Item = (
+    Heard | SocketGone | Resumed | MediaGone | CodecFailed | Shutdown | OtherJoined | OtherLeft | BitrateChanged | Relay
+)
 
 
 class EndingError(Exception):

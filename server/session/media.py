@@ -10,7 +10,7 @@ from server.media.clock import now_ms
 from server.media.downlink import Downlink
 from server.media.meter import Meter
 from server.protocol import Answer, Candidate, Error, Offer, Stats
-from server.rtc.peer import Peer, PeerEvents
+from server.rtc.peer import Peer, PeerEvents, SdpError
 from server.session.inbox import CodecFailed, ComplaintError, EndingError, Item, MediaGone
 from server.session.node import Node
 
@@ -34,7 +34,7 @@ class SessionMedia:
         self.uplink = node.media.open_uplink(n_q, denoise, line, self._fail)
         self._node = node
         self._session = session
-        self._loopback = loopback
+        self.loopback = loopback
         self._post = post
         self._peer: Peer | None = None
         self._downlink: Downlink | None = None
@@ -44,19 +44,25 @@ class SessionMedia:
         self._meter = Meter(node.media.config, self.uplink, self._asked_at)
 
     async def answer(self, offer: Offer) -> Answer:
-        """Takes an offer; one that follows another replaces the peer connection. Raises SdpError."""
+        """Takes an offer; one that follows another replaces the peer connection. Raises ComplaintError."""
         await self._drop_peer()
         events = PeerEvents(self._open, self.uplink.receive, lambda cause: self._post(MediaGone(cause)))
-        self._peer = Peer(events, self._node.ice_servers, self._loopback)
+        self._peer = Peer(events, self._node.ice_servers, self.loopback)
         self._asked_at = time.monotonic()
-        sdp = await self._peer.answer(offer.sdp, offer.transport)
+        try:
+            sdp = await self._peer.answer(offer.sdp, offer.transport)
+        except SdpError as error:
+            raise ComplaintError("sdp", str(error)) from None
         return Answer(sdp, self._peer.transport)
 
     async def add_candidate(self, candidate: Candidate) -> None:
-        """Raises SdpError, and ComplaintError before the offer."""
+        """Raises ComplaintError."""
         if self._peer is None:
             raise ComplaintError("state", "a candidate came before the offer")
-        await self._peer.add_candidate(candidate.candidate, candidate.sdp_mid, candidate.sdp_mline_index)
+        try:
+            await self._peer.add_candidate(candidate.candidate, candidate.sdp_mid, candidate.sdp_mline_index)
+        except SdpError as error:
+            raise ComplaintError("sdp", str(error)) from None
 
     def listen(self, other: SessionMedia | None) -> None:
         """Plays the other's voice from now on, or none."""
@@ -73,6 +79,11 @@ class SessionMedia:
         """This end of the line. Raises PacketError where it is no packet."""
         if self._downlink is not None:
             self._downlink.receive(packet, now_ms())
+
+    @property
+    def flows(self) -> bool:
+        """Whether the way for the sound is open."""
+        return self._alive_at is not None
 
     def silent_in(self, now: float) -> float:
         """Seconds until the patience with this participant's sound ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class Limits:
     media_seconds: float = 4.0  # without a frame; so the others hear of it within 5 s
     stats_seconds: float = 1.0
     heartbeat_seconds: float = 3.0  # a socket that answers no ping for half of this is dead
+    resume_seconds: float = 30.0  # a seat is kept so long without a socket, while the sound goes on
+    farewell_seconds: float = 5.0  # for all sessions to end when the node does
 
 
 @dataclass(slots=True)
@@ -37,6 +40,8 @@ class Node:
     limits: Limits = field(default_factory=Limits)
     authority: Authority = field(default_factory=Authority)
     sessions: set[Session] = field(default_factory=set)
+    resumable: dict[str, Session] = field(default_factory=dict)  # those with a seat, by their resume tokens
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
 
     def unready(self) -> list[str]:
@@ -56,8 +61,19 @@ class Node:
             "late_frames": self.media.late,
         }
 
+    def start(self, session: Session) -> None:
+        """Runs a session in a task of its own: it outlives its socket for a while."""
+        task = asyncio.create_task(session.run(), name=f"session-{session.id}")
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     def shut_down(self) -> None:
         """Takes nothing new and ends every session with a `bye`."""
         self.draining = True
         for session in self.sessions:
             session.post(Shutdown())
+
+    async def ended(self) -> None:
+        """Waits until all sessions are over, within limits."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=self.limits.farewell_seconds)

@@ -7,7 +7,6 @@ import logging
 import secrets
 import time
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 from server.media.plane import BitrateError
 from server.protocol import (
@@ -30,10 +29,8 @@ from server.protocol import (
     ServerMessage,
     SetBitrate,
     SetDenoise,
-    serialise,
 )
 from server.rooms import RoomFullError, Seat, SeatError
-from server.rtc.peer import SdpError
 from server.session.entrance import check_bitrate, pass_entrance
 from server.session.inbox import (
     FAULT,
@@ -45,9 +42,11 @@ from server.session.inbox import (
     OtherJoined,
     OtherLeft,
     Relay,
+    Resumed,
     SocketGone,
     ending_of,
 )
+from server.session.link import Link, Socket, Tether
 from server.session.lobby import parse_heard, wait_for_join
 from server.session.media import SessionMedia
 from server.session.node import Node
@@ -58,14 +57,13 @@ logger = logging.getLogger(__name__)
 BACKLOG = 32  # messages that may wait to be handled; beyond it the socket is not read
 
 
-class Socket(Protocol):
-    """The WebSocket as a session sees it."""
-
-    async def receive(self) -> str | bytes | None:
-        """The next message; None when the socket is gone."""
-
-    async def send(self, text: str) -> None:
-        """Sends a message; does nothing where the socket is gone."""
+async def attend(node: Node, socket: Socket, visitor: Visitor) -> None:
+    """Serves a socket until it is gone, or is to be closed. Its session may live on, and wait for another one."""
+    session = Session(node, visitor)
+    link = Link(socket, visitor, session)
+    session.tether.take(link)
+    node.start(session)
+    await link.serve()
 
 
 class Session:
@@ -73,10 +71,11 @@ class Session:
 
     media: SessionMedia  # from the join on
 
-    def __init__(self, node: Node, socket: Socket, visitor: Visitor) -> None:
+    def __init__(self, node: Node, visitor: Visitor) -> None:
         self.id = secrets.token_hex(6)
+        self.tether = Tether()
+        self._resume_token = secrets.token_urlsafe(24)
         self._node = node
-        self._socket = socket
         self._visitor = visitor
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._cleanup = AsyncExitStack()
@@ -90,34 +89,46 @@ class Session:
         """Puts something into the inbox; from the event loop only."""
         self._inbox.put_nowait(item)
 
+    async def catch_up(self) -> None:
+        """Waits until the inbox is empty, if there is much in it."""
+        if self._inbox.qsize() >= BACKLOG:
+            await self._inbox.join()
+
     async def run(self) -> None:
         """Serves the client until one of the two ends it."""
         self._node.sessions.add(self)
-        reader = asyncio.create_task(self._read(), name=f"reader-{self.id}")
-        async with self._cleanup:
-            try:
+        try:
+            async with self._cleanup:
                 ending = await self._attend()
-            except EndingError as early:
-                ending = early
-            finally:
-                reader.cancel()
-                await asyncio.wait([reader])
-                self._node.sessions.discard(self)
-            self._log("session ended", reason=ending.reason, code=getattr(ending.farewell, "code", None))
-            if ending.farewell is not None:
-                await self._tell(ending.farewell)
+                if self.tether.link is not None:  # else it was but the way back to another session
+                    self._log("session ended", reason=ending.reason, code=getattr(ending.farewell, "code", None))
+                if ending.farewell is not None:
+                    await self._tell(ending.farewell)
+        finally:
+            self._node.sessions.discard(self)
+            self._let_go()
 
-    async def _read(self) -> None:
-        """Moves messages from the socket to the inbox."""
-        while (text := await self._socket.receive()) is not None:
-            self.post(Heard(text))
-            if self._inbox.qsize() >= BACKLOG:
-                await self._inbox.join()
-        self.post(SocketGone())
+    def _let_go(self) -> None:
+        """The sockets that are ours still, that of a client who comes back too late included, are to be closed."""
+        while not self._inbox.empty():
+            item = self._inbox.get_nowait()
+            if isinstance(item, Resumed):
+                self.tether.take(item.link)
+        if self.tether.link is not None:
+            self.tether.link.let_go()
 
     async def _attend(self) -> EndingError:
+        """From the join to the end, whatever that is."""
+        try:
+            return await self._join()
+        except EndingError as early:
+            return early
+
+    async def _join(self) -> EndingError:
         """Waits for the join, takes the seat and keeps it until the session is over. Raises EndingError without one."""
         join = await wait_for_join(self._inbox, self._tell, self._node.limits.join_seconds)
+        if join.resume in self._node.resumable:
+            return self._hand_over(self._node.resumable[join.resume])
         entry = pass_entrance(self._node, join, self._visitor)
         self._name, self._denoise, self._grant = entry.name, entry.denoise, entry.grant
         try:
@@ -126,14 +137,26 @@ class Session:
             code = "room-full" if isinstance(error, RoomFullError) else "node-full"
             raise EndingError("failed", Error(code, str(error))) from None
 
+    def _hand_over(self, session: Session) -> EndingError:
+        """The client was here before: its new socket, and what came by it since, goes to its old session."""
+        link = self.tether.give_away()
+        link.owner = session
+        session.post(Resumed(link))
+        while not self._inbox.empty():
+            session.post(self._inbox.get_nowait())
+            self._inbox.task_done()
+        return EndingError("resumed")
+
     async def _sit(self, seat: Seat[Session]) -> EndingError:
         """Keeps the seat until the session is over, gives it back, and then tells the others. Raises SeatError."""
         self._seat = seat
         ending = EndingError("vanished")  # unless more is known: the task may be cancelled
         try:
             async with seat:
+                self._node.resumable[self._resume_token] = self
                 ending = await self._stay()
         finally:
+            self._node.resumable.pop(self._resume_token, None)
             for other in seat.others:
                 other.post(OtherLeft(self, ending.reason))
         return ending
@@ -162,13 +185,14 @@ class Session:
         self._report_at = now + node.limits.stats_seconds
         self._leave_at = now + (self._grant.max_seconds or float("inf"))
         self._log("session joined", call=room.call, others=len(others), bitrate_kbps=room.bitrate_kbps)
-        seen = Room(
-            room.name,
-            room.bitrate_kbps,
-            node.media.config.bitrates_kbps,
-            tuple(other.participant for other in others),
-        )
-        await self._tell(Joined(VERSION, self.id, node.ice_servers, seen, node.media.codec))
+        await self._tell(self._joined())
+
+    def _joined(self, resumed: bool = False) -> Joined:
+        """How the room looks from this seat."""
+        node, room = self._node, self._seat.room
+        participants = tuple(other.participant for other in self._seat.others)
+        seen = Room(room.name, room.bitrate_kbps, node.media.config.bitrates_kbps, participants)
+        return Joined(VERSION, self.id, node.ice_servers, seen, node.media.codec, self._resume_token, resumed)
 
     async def _handle_next(self) -> None:
         item = await self._next()
@@ -186,7 +210,9 @@ class Session:
     async def _next(self) -> Item | None:
         """What came, or None when something is due by the clock."""
         now = time.monotonic()
-        patience = min(self._report_at - now, self._leave_at - now, self.media.silent_in(now))
+        patience = min(
+            self._report_at - now, self._leave_at - now, self.media.silent_in(now), self._missed_in(now)
+        )
         if patience <= 0:
             return None
         try:
@@ -195,9 +221,16 @@ class Session:
         except TimeoutError:
             return None
 
+    def _missed_in(self, now: float) -> float:
+        """Seconds until the patience with a client without a socket ends: short where no sound comes either."""
+        limits = self._node.limits
+        return self.tether.missed_in(limits.resume_seconds if self.media.flows else limits.media_seconds, now)
+
     async def _look_at_the_clock(self) -> None:
         now = time.monotonic()
         self.media.check(now)
+        if self._missed_in(now) <= 0:
+            raise EndingError("vanished")
         if now >= self._leave_at:
             raise EndingError("left", Bye("time-limit"))
         if now >= self._report_at:
@@ -219,6 +252,15 @@ class Session:
                 await self._tell(Bitrate(bitrate_kbps, by, frame))
             case Relay(message):
                 await self._tell(message)
+            case SocketGone(link) if link is not self.tether.link:
+                pass  # the client has another one already
+            case SocketGone(link) if self.tether.lose(link):
+                self._log("socket lost")
+            case Resumed(link):
+                self.tether.take(link)
+                self.media.loopback = link.visitor.loopback
+                self._log("session resumed")
+                await self._tell(self._joined(resumed=True))
             case _:
                 raise ending_of(item)
 
@@ -227,12 +269,9 @@ class Session:
             case Join():
                 raise ComplaintError("state", "join came a second time")
             case Offer():
-                await self._answer(message)
+                await self._tell(await self.media.answer(message))
             case Candidate():
-                try:
-                    await self.media.add_candidate(message)
-                except SdpError as error:
-                    raise ComplaintError("sdp", str(error)) from None
+                await self.media.add_candidate(message)
             case SetBitrate(bitrate_kbps):
                 self._change_bitrate(bitrate_kbps)
             case SetDenoise(denoise):
@@ -241,13 +280,6 @@ class Session:
                 await self._tell(Pong(number))
             case _:
                 raise EndingError("left", Bye("left"))
-
-    async def _answer(self, offer: Offer) -> None:
-        try:
-            answer = await self.media.answer(offer)
-        except SdpError as error:
-            raise ComplaintError("sdp", str(error)) from None
-        await self._tell(answer)
 
     def _change_bitrate(self, bitrate_kbps: float) -> None:
         """For the whole room; every member does its own part in turn with what else waits for it."""
@@ -274,7 +306,7 @@ class Session:
                 other.media.hear(packet)
 
     async def _tell(self, message: ServerMessage) -> None:
-        await self._socket.send(serialise(message))
+        await self.tether.tell(message)
 
     def _log(self, event: str, **facts: object) -> None:
         logger.info(event, extra={"facts": {"session": self.id, **facts}})

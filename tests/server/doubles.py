@@ -116,6 +116,17 @@ class Client:
         assert isinstance(message, Joined), message
         return message
 
+    async def resume(self, token: str) -> Joined:
+        """Joins as one who was here before."""
+        await self.say(Join(VERSION, "elsewhere", "Nobody", resume=token))
+        message = await self.hear()
+        assert isinstance(message, Joined), message
+        return message
+
+    def break_off(self) -> None:
+        """The network fails: the connection is gone without a goodbye."""
+        self.socket._response.connection.transport.abort()  # type: ignore[union-attr]
+
     async def closed(self) -> bool:
         """Waits for what comes next and says whether it is the end."""
         return await asyncio.wait_for(self._texts.get(), PATIENCE_SECONDS) is None

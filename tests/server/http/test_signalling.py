@@ -76,7 +76,7 @@ async def test_a_full_node_says_so(serve: Serve) -> None:
 
 
 async def test_a_socket_that_dies_frees_its_seat_and_the_other_hears_of_it(serve: Serve) -> None:
-    server = await serve()
+    server = await serve(replace(PATIENT, media_seconds=0.2))
     ada, bob = await server.connect(), await server.connect()
     await ada.join()
     session = (await bob.join()).session
@@ -88,7 +88,7 @@ async def test_a_socket_that_dies_frees_its_seat_and_the_other_hears_of_it(serve
 
 
 async def test_a_socket_that_answers_no_ping_is_dead(serve: Serve) -> None:
-    server = await serve(replace(PATIENT, heartbeat_seconds=1.0))
+    server = await serve(replace(PATIENT, heartbeat_seconds=1.0, media_seconds=0.2))
     client = await server.connect()
     client.socket._autoping = False
     await client.join()
