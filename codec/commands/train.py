@@ -11,8 +11,9 @@ import torch
 
 from codec.train.augment import Corpus
 from codec.train.data import load_clips
-from codec.train.errors import TrainingError
-from codec.train.loop import Recipe, Trainer
+from codec.train.errors import DataError, TrainingError
+from codec.train.loop import Trainer
+from codec.train.recipe import Recipe
 from codec.weights import WeightsError, open_weights
 
 KINDS = ("speech", "noise", "music", "rir")
@@ -21,13 +22,17 @@ HELP = "Train a codec on folders of speech, noise, music and room impulse respon
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="folder with speech/, noise/, music/ and rir/")
+    parser.add_argument("--data", type=Path, help="folder with speech/, noise/, music/ and rir/")
+    for name in KINDS:
+        own = f"folders of {name}, in place of the one in --data"
+        parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FOLDER", help=own)
     parser.add_argument("--preset", default="base", help="base or large")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint.pt, log.csv, cache/")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
+    parser.add_argument("--discriminators", nargs="+", metavar="NAME", help="stft:WINDOW[:BANDS] or wave:DECIMATION")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks' blocks")
@@ -36,8 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("continuous-steps", int, "updates before the quantizer comes in"),
         ("batch", int, "examples a step"),
         ("frames", int, "frames an example"),
-        ("learning-rate", float, "at its peak"),
+        ("continuous-learning-rate", float, "until the quantizer comes in"),
+        ("learning-rate", float, "from then on, at its peak"),
         ("final-learning-rate", float, "at the last step"),
+        ("adversarial-from", int, "updates before the discriminators come in"),
+        ("discriminator-channels", int, "their width"),
         ("seed", int, "of everything random"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text)
@@ -48,11 +56,17 @@ def run(args: argparse.Namespace) -> int:
         raise TrainingError(f"threads {args.threads} is not above 0")
     torch.set_num_threads(args.threads)
     given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
+    if args.discriminators:
+        given["discriminators"] = tuple(args.discriminators)
     recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
     start = open_weights(args.start) if args.start else None
-    clips = {kind: load_clips(args.data / kind, args.out / "cache", tuple(args.exclude)) for kind in KINDS}
+    folders = {kind: _folders(args, kind) for kind in KINDS}
+    cache, exclude = args.out / "cache", tuple(args.exclude)
+    clips = {kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where}
+    if "music" not in clips:
+        recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
     trainer = Trainer(recipe, Corpus(**clips), args.out, start)
     if args.resume:
         trainer.resume()
@@ -60,3 +74,13 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, signal.default_int_handler)
     trainer.run(args.save_minutes)
     return 0
+
+
+def _folders(args: argparse.Namespace, kind: str) -> list[Path]:
+    """Where the sounds of a kind are; music alone may be nowhere. Raises DataError when nothing says so."""
+    own: list[Path] | None = getattr(args, kind)
+    if own or args.data:
+        return own or [args.data / kind]
+    if kind == "music":
+        return []
+    raise DataError(f"no folder of {kind}: give --data, or --{kind}")

@@ -11,6 +11,10 @@ from codec.train.data import Clips
 
 Samples = NDArray[np.float32]
 
+EQUALISER_DB = 5.0
+EQUALISER_BANDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.33, 0.66, 1.0)  # fractions of the spectrum
+NARROW_BAND = (0.28, 0.67)  # 3.4 to 8 kHz, of 12
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -22,6 +26,10 @@ class Mixture:
     music: float = 0.05
     silence: float = 0.01  # digital zero
     reverb: float = 0.15  # of the speech
+    chorus: float = 0.05  # of the speech is two voices, both wanted
+    equalised: float = 0.3  # of the speech passed through a gently coloured microphone
+    band_limited: float = 0.05  # of the speech came over a narrow band
+    clipped: float = 0.03  # of the speech was too loud for its microphone
     babble: float = 0.2  # of the noise is another voice
     snr_db: tuple[float, float] = (-5.0, 30.0)
     level_dbfs: tuple[float, float] = (-42.0, -12.0)
@@ -31,8 +39,8 @@ class Mixture:
 class Corpus:
     speech: Clips
     noise: Clips
-    music: Clips
     rir: Clips
+    music: Clips | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,10 @@ def draw_example(
     if kind == "silence":
         zero = np.zeros(length, dtype=np.float32)
         return zero, zero, float(rng.integers(2))
-    if kind == "music":
+    if kind == "music" and corpus.music:
         music = _at_level(corpus.music.cut(rng, length), gain_db)
         return music, music, 0.0
-    speech = corpus.speech.cut(rng, length)
-    if rng.random() < mixture.reverb:
-        speech = reverberate(speech, corpus.rir, rng)
+    speech = _voice(corpus, mixture, rng, length)
     if kind.startswith("clean"):
         speech = _at_level(speech, gain_db)
         return speech, speech, float(kind == "clean_denoised")
@@ -76,6 +82,40 @@ def draw_example(
     scale = _level_gain(noisy, gain_db)
     denoise = kind == "noisy_denoised"
     return noisy * scale, (speech if denoise else noisy) * scale, float(denoise)
+
+
+def _voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
+    """Speech as a microphone may deliver it."""
+    speech = corpus.speech.cut(rng, length)
+    if rng.random() < mixture.chorus:
+        other = corpus.speech.cut(rng, length)
+        speech = speech + other * _noise_gain(speech, other, rng.uniform(-3.0, 10.0))
+    if rng.random() < mixture.reverb:
+        speech = reverberate(speech, corpus.rir, rng)
+    if rng.random() < mixture.equalised:
+        speech = equalise(speech, rng)
+    if rng.random() < mixture.band_limited:
+        speech = limit_band(speech, float(rng.uniform(*NARROW_BAND)))
+    if rng.random() < mixture.clipped:
+        peak = float(np.abs(speech).max())
+        speech = np.clip(speech, -0.5 * peak, 0.5 * peak)
+    return speech
+
+
+def equalise(speech: Samples, rng: np.random.Generator) -> Samples:
+    """A random smooth response within +-EQUALISER_DB, linear in dB between bands an octave or so apart."""
+    spec = np.fft.rfft(speech)
+    at = np.linspace(0, 1, len(spec))
+    gains_db = rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_BANDS))
+    response_db = np.interp(at, EQUALISER_BANDS, gains_db)
+    return np.fft.irfft(spec * 10 ** (response_db / 20), len(speech)).astype(np.float32)
+
+
+def limit_band(speech: Samples, fraction: float) -> Samples:
+    """Only what is below `fraction` of the spectrum, with a soft edge."""
+    spec = np.fft.rfft(speech)
+    at = np.linspace(0, 1, len(spec))
+    return np.fft.irfft(spec / (1 + (at / fraction) ** 24), len(speech)).astype(np.float32)
 
 
 def reverberate(speech: Samples, rir: Clips, rng: np.random.Generator) -> Samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,16 +55,19 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def load_clips(folder: Path, cache: Path, exclude: tuple[str, ...] = ()) -> Clips:
-    """Decodes every audio file under `folder` to 24 kHz mono int16, once; later calls map the cached array.
+def load_clips(folders: Sequence[Path], cache: Path, exclude: tuple[str, ...] = ()) -> Clips:
+    """Decodes every audio file under `folders` to 24 kHz mono int16, once; later calls map the cached array.
 
     A file whose path contains one of `exclude` is left out. Raises DataError where nothing is left.
     """
-    files = [path for path in audio_files(folder) if not any(word in str(path) for word in exclude)]
-    if not files:
-        raise DataError(f"no audio files ({', '.join(sorted(SUFFIXES))}) in {folder}")
-    listing = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size}" for path in files)
-    base = cache / f"{folder.name}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}"
+    found = [(path, folder) for folder in folders for path in audio_files(folder)]
+    found = [(path, folder) for path, folder in found if not any(word in str(path) for word in exclude)]
+    if not found:
+        places = ", ".join(map(str, folders))
+        raise DataError(f"no audio files ({', '.join(sorted(SUFFIXES))}) in {places}")
+    files = [path for path, _ in found]
+    listing = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size}" for path, folder in found)
+    base = cache / f"{folders[0].name}-{hashlib.sha256(listing.encode()).hexdigest()[:12]}"
     index = base.with_suffix(".json")
     if not index.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,9 @@ from safetensors.torch import save_file
 
 from codec.config import PRESETS
 from codec.model import SoundStream
+from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, folded, trainable
-from codec.train.loop import read_checkpoint
 from codec.train.onnxgraph import write_decoder, write_encoder
 from codec.weights import write_manifest
 

@@ -1,4 +1,4 @@
-"""The codec as training sees it: weight-normalised, started well, and with an averaged copy of itself."""
+"""The codec as training sees it: started well, at its own level, and with an averaged copy of itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from math import sqrt
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
@@ -25,7 +23,7 @@ LEVEL = 16.0
 
 
 def trainable(config: CodecConfig) -> SoundStream:
-    """A fresh codec with variance-preserving weights under weight normalisation."""
+    """A fresh codec with variance-preserving weights."""
     model = SoundStream(config)
     for module in model.modules():
         if isinstance(module, CausalConv1d):
@@ -36,15 +34,15 @@ def trainable(config: CodecConfig) -> SoundStream:
         for module in model.modules():
             if isinstance(module, ResidualUnit):
                 module.pointwise.conv.weight.mul_(BRANCH_GAIN)
-    return _normalised(model)
+    return model
 
 
 def trained(weights: Weights) -> SoundStream:
-    """Shipped weights, under weight normalisation again: to train on."""
+    """Shipped weights, to train on."""
     model = SoundStream(weights.config)
     model.load_state_dict(load_file(weights.file("model.safetensors")))
     _fold_level(model, 1 / LEVEL)
-    return _normalised(model)
+    return model
 
 
 @torch.no_grad()
@@ -55,23 +53,13 @@ def _fold_level(model: SoundStream, level: float) -> None:
     model.decoder.last.bias.div_(level)
 
 
-def _normalised(model: SoundStream) -> SoundStream:
-    for module in model.modules():
-        if isinstance(module, CausalConv1d | CausalConvTranspose1d):
-            weight_norm(module.conv)
-    return model
-
-
 def _start(conv: nn.Conv1d | nn.ConvTranspose1d, fan_in: int) -> None:
     nn.init.normal_(conv.weight, std=1 / sqrt(fan_in))
 
 
 def folded(model: SoundStream) -> SoundStream:
-    """A copy without weight normalisation: what ships and runs."""
+    """A copy for sound at its natural level: what ships and runs."""
     plain = copy.deepcopy(model)
-    for module in plain.modules():
-        if is_parametrized(module):
-            remove_parametrizations(module, "weight")
     _fold_level(plain, LEVEL)
     plain.encoder.compute_type = plain.decoder.compute_type = torch.float32
     return plain.eval().requires_grad_(False)

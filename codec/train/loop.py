@@ -1,11 +1,9 @@
-"""The training loop: reconstruction through the quantizer, resumable to the step."""
+"""The training loop: an autoencoder, then through the quantizer, then against discriminators; resumable to the step."""
 
 from __future__ import annotations
 
-import csv
 import time
-from dataclasses import asdict, dataclass, field
-from math import cos, pi
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,63 +13,40 @@ from torch import Tensor
 from tqdm import tqdm
 
 from codec.config import PRESETS
-from codec.train.augment import Batch, Corpus, Mixture, draw_batch
+from codec.train.adversary import Adversary
+from codec.train.augment import Batch, Corpus, draw_batch
+from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import LEVEL, Average, trainable, trained
+from codec.train.log import CsvLog, perplexity
 from codec.train.losses import ReconstructionLoss, balanced_gradient
+from codec.train.muon import Muon
+from codec.train.pictures import draw_picture
 from codec.train.quantizer import CodebookTrainer, Whitening
+from codec.train.recipe import Recipe, learning_rate
+from codec.train.team import Team
 from codec.weights import Weights
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a run. Lengths in frames, rates per step."""
-
-    preset: str = "base"
-    steps: int = 20_000
-    batch: int = 8
-    frames: int = 40
-    learning_rate: float = 8e-4
-    final_learning_rate: float = 2e-5
-    warmup_steps: int = 200
-    continuous_steps: int = 2_000  # before the quantizer comes in
-    start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
-    loss_weights: dict[str, float] = field(default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1})
-    commitment: float = 1.0
-    clip_norm: float = 200.0
-    favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
-    precision: str = "fp32"
-    seed: int = 1
-    mixture: Mixture = field(default_factory=Mixture)
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise TrainingError(f"preset {self.preset!r} is not one of {', '.join(PRESETS)}")
-        for name in ("steps", "batch", "frames", "learning_rate", "final_learning_rate"):
-            if getattr(self, name) <= 0:
-                raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
-
-
 class Trainer:
-    """One run in the folder `out`: `checkpoint.pt`, `log.csv`. From scratch, or from the weights `start`."""
+    """One run in the folder `out`, from scratch or from the weights `start`."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, start: Weights | None = None) -> None:
-        self.recipe, self.corpus, self.out = recipe, corpus, out
+        self.recipe, self.corpus, self.out, self.team = recipe, corpus, out, Team()
         torch.manual_seed(recipe.seed)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = self.team.device
         self.config = PRESETS[recipe.preset]
         if start and start.config != self.config:
             raise TrainingError(f"{start.folder} has weights of preset {start.config.preset}, not {recipe.preset}")
         self.model = (trained(start) if start else trainable(self.config)).to(self.device)
-        kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
-        self.model.encoder.compute_type = self.model.decoder.compute_type = kind
+        self.compute_type = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+        self.model.encoder.compute_type = self.model.decoder.compute_type = self.compute_type
         self.average = Average(self.model)
-        self.codebooks = CodebookTrainer(self.model.quantizer)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.codebooks = CodebookTrainer(self.model.quantizer, self.team)
+        self.optimizer = Muon(self.model.parameters(), lr=recipe.learning_rate)
         self.loss = ReconstructionLoss(self.config.sample_rate)
-        self.rng = np.random.default_rng(recipe.seed)
+        self.adversary = Adversary(recipe, self.team) if recipe.adversarial_from < recipe.steps else None
+        self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         self.step = 0
         self.vectors: list[Tensor] = []
 
@@ -82,20 +57,23 @@ class Trainer:
     def run(self, save_minutes: float = 5.0) -> None:
         """Trains up to the recipe's last step, saving now and then and at the end (also on Ctrl-C)."""
         self.out.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(total=self.recipe.steps, initial=self.step, unit="step", mininterval=2)
-        saved, log = time.monotonic(), CsvLog(self.out / "log.csv", self.step)
+        bar = tqdm(total=self.recipe.steps, initial=self.step, unit="step", mininterval=2, disable=not self.team.leads)
+        log = CsvLog(self.out / "log.csv", self.step) if self.team.leads else None
+        saved = time.monotonic()
         try:
             while self.step < self.recipe.steps:
                 figures = self.train_step()
-                if summary := log.add(self.step, figures):
+                if log and (summary := log.add(self.step, figures)):
                     bar.set_postfix_str(" ".join(f"{name} {value:.3g}" for name, value in summary.items()))
                 bar.update()
-                if time.monotonic() - saved > save_minutes * 60:
+                if any(self.team.gather(time.monotonic() - saved > save_minutes * 60)):
                     self.save()
+                    self.draw()
                     saved = time.monotonic()
         finally:
             self.save()
             bar.close()
+            self.team.leave()
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log."""
@@ -107,6 +85,7 @@ class Trainer:
             group["lr"] = learning_rate(recipe, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         figures = self._accumulate(batch)
+        self.team.average(p.grad for p in self.model.parameters() if p.grad is not None)
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm))
         if not np.isfinite(norm):
             raise TrainingError(f"the gradient of step {self.step} is not finite : {figures}")
@@ -114,6 +93,14 @@ class Trainer:
         self.step += 1
         self.average.update(self.model)
         return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+
+    def draw(self) -> None:
+        """Pictures of what the averaged model makes of one clip, always the same."""
+        if self.team.leads:
+            cut = self.corpus.speech.cut(np.random.default_rng(self.recipe.seed), 3 * self.config.sample_rate)
+            cut = cut[: len(cut) // self.config.hop * self.config.hop]
+            clip = torch.from_numpy(cut).to(self.device)
+            draw_picture(self.average.model, clip, self.out / "pictures" / f"{self.step:07d}.png")
 
     def _accumulate(self, batch: Batch) -> dict[str, float]:
         """Forward and backward -> figures for the log."""
@@ -124,7 +111,7 @@ class Trainer:
         z, _ = self.model.encoder.step(LEVEL * source[:, None], mode, self.model.encoder.initial_state(size))
         z = self.model.quantizer.project_in(z)
         figures = dict[str, float]()
-        backward_from, gradients = list[Tensor](), list[Tensor | None]()
+        backward_from, gradients = list[Tensor](), list[None]()
         if self.step < self.recipe.continuous_steps:
             self._collect(z)
         else:
@@ -134,11 +121,24 @@ class Trainer:
             figures["commitment"] = float(quantized.commitment.detach())
             figures["perplexity"] = perplexity(quantized.codes[:, 0])
         z = self.model.quantizer.project_out(z)
-        output = self.model.decoder.step(z, self.model.decoder.initial_state(size))[0] / LEVEL
-        losses = self.loss(target, output[:, 0])
-        gradients.append(balanced_gradient(losses, self.recipe.loss_weights, output))
-        torch.autograd.backward([*backward_from, output], gradients)
-        return figures | {name: float(loss.detach()) for name, loss in losses.items()}
+        output = self.model.decoder.step(z, self.model.decoder.initial_state(size))[0][:, 0] / LEVEL
+        gradient, judged = self._judge(target, output.detach().requires_grad_())
+        torch.autograd.backward([*backward_from, output], [*gradients, gradient])
+        return figures | judged
+
+    def _judge(self, target: Tensor, output: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """target, output [B, samples] -> what the output's gradient shall be, figures. Discriminators learn too."""
+        losses, weights = self.loss(target, output), dict(self.recipe.loss_weights)
+        figures = {name: float(loss.detach()) for name, loss in losses.items()}
+        begin = self.recipe.adversarial_from
+        if self.adversary is None or self.step < begin:
+            return balanced_gradient(losses, weights, output), figures
+        verdict = self.adversary.judge(target, output, self.compute_type)
+        weights["adversarial"] *= min(1.0, (self.step - begin) / max(1, self.recipe.adversarial_ramp))
+        losses["adversarial"] = verdict.hinge + self.recipe.feature_weight * verdict.feature
+        gradient = balanced_gradient(losses, weights, output)
+        self.adversary.learn(verdict)
+        return gradient, figures | {name: float(value.detach()) for name, value in vars(verdict).items()}
 
     def _collect(self, z: Tensor) -> None:
         """Keeps the last embeddings before the quantizer comes in."""
@@ -150,6 +150,7 @@ class Trainer:
         """Quantization noise falls on all axes alike and would bury the weak ones (most of what is above 1 kHz), so
         the embeddings are whitened before k-means starts the codebooks."""
         vectors = torch.cat(self.vectors)
+        self.team.share([vectors])
         self.vectors.clear()
         whitening = Whitening.of(vectors)
         for model in (self.model, self.average.model):
@@ -158,6 +159,7 @@ class Trainer:
             for parameter in projection.parameters():
                 self.optimizer.state.pop(parameter, None)
         self.codebooks.start(whitening(vectors))
+        self.team.share([self.codebooks.sums, self.model.quantizer.codebooks])
 
     def _draw_n_q(self, size: int) -> Tensor:
         """Quantizer dropout: half of the examples on a favoured depth, half on any; [B]."""
@@ -166,16 +168,15 @@ class Trainer:
         return torch.from_numpy(np.where(self.rng.random(size) < 0.5, favoured, anything)).to(self.device)
 
     def save(self) -> None:
-        """Writes all that an exact resume needs; the old checkpoint stays until the new one is whole."""
+        """Writes the checkpoint."""
+        rngs = self.team.gather(self.rng.bit_generator.state)
+        if not self.team.leads:
+            return
         state = {
-            "recipe": asdict(self.recipe), "step": self.step, "model": self.model.state_dict(),
-            "average": self.average.state_dict(), "codebooks": self.codebooks.state_dict(),
-            "optimizer": self.optimizer.state_dict(), "rng": self.rng.bit_generator.state,
-            "torch_rng": torch.get_rng_state(), "vectors": self.vectors,
+            "recipe": asdict(self.recipe), "step": self.step, "rngs": rngs, "torch_rng": torch.get_rng_state(),
+            "vectors": self.vectors,
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, state | {name: part.state_dict() for name, part in self._parts().items()})
 
     def resume(self) -> None:
         """Goes on where `checkpoint.pt` stopped. Raises TrainingError when it is of another preset or damaged."""
@@ -183,58 +184,17 @@ class Trainer:
         if state["recipe"]["preset"] != self.recipe.preset:
             raise TrainingError(f"{self.checkpoint} is of preset {state['recipe']['preset']}, not {self.recipe.preset}")
         self.step = state["step"]
-        for name in ("model", "average", "codebooks", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.rng.bit_generator.state = state["rng"]
+        for name, part in self._parts().items():
+            if name in state:  # discriminators may come in later
+                part.load_state_dict(state[name])
+        if self.team.rank < len(state["rngs"]):
+            self.rng.bit_generator.state = state["rngs"][self.team.rank]
         torch.set_rng_state(state["torch_rng"])
         self.vectors = list(state["vectors"])
 
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content, on the CPU. Raises TrainingError when there is none or it can't be read."""
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise TrainingError(f"no checkpoint at {path}") from None
-    except Exception as error:
-        raise TrainingError(f"{path} is not a checkpoint: {error}") from error
-    return content
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then half a cosine down to the final rate."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    progress = min(1.0, (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps))
-    span = recipe.learning_rate - recipe.final_learning_rate
-    return recipe.final_learning_rate + span * (1 + cos(pi * progress)) / 2
-
-
-def perplexity(codes: Tensor) -> float:
-    """How many entries a batch's codes use, counted by entropy."""
-    share = torch.bincount(codes).float() / len(codes)
-    return float(torch.exp(-(share * torch.log(share.clamp(min=1e-9))).sum()))
-
-
-class CsvLog:
-    """Means of the last `every` steps, a row each; plot it with anything."""
-
-    columns = ("step", "seconds", "mel", "complex", "wave", "commitment", "perplexity", "grad_norm", "learning_rate")
-
-    def __init__(self, path: Path, step: int, every: int = 50) -> None:
-        self.path, self.every, self.recent = path, every, list[dict[str, float]]()
-        self.started = time.monotonic()
-        if step == 0 or not path.exists():
-            path.write_text(",".join(self.columns) + "\n")
-
-    def add(self, step: int, figures: dict[str, float]) -> dict[str, float] | None:
-        """Returns the means whenever a row was written."""
-        self.recent.append(figures)
-        if step % self.every:
-            return None
-        means = {name: float(np.mean([row.get(name, 0.0) for row in self.recent])) for name in self.columns[2:]}
-        self.recent.clear()
-        with self.path.open("a", newline="") as out:
-            seconds = round(time.monotonic() - self.started, 1)
-            csv.writer(out).writerow([step, seconds, *(f"{value:.5g}" for value in means.values())])
-        return means
+    def _parts(self) -> dict[str, Any]:
+        """What learns, by its name in the checkpoint."""
+        parts = {
+            "model": self.model, "average": self.average, "codebooks": self.codebooks, "optimizer": self.optimizer,
+        }
+        return parts | ({"adversary": self.adversary} if self.adversary else {})

@@ -45,6 +45,21 @@ def power(spec: Tensor) -> Tensor:
     return spec.real.square() + spec.imag.square()
 
 
+def loudness(x: Tensor) -> Tensor:
+    """RMS of each example x [B, samples] -> [B, 1, 1]."""
+    return x.square().mean(dim=1).sqrt()[:, None, None]
+
+
+def inaudible(level: Tensor) -> Tensor:
+    """The power below which a bin's content counts as nothing, for an RMS of `level`."""
+    return (FLOOR_BELOW_LEVEL * level).clamp(min=LEAST_FLOOR).square()
+
+
+def compressed(spec: Tensor, floor: Tensor) -> Tensor:
+    """|X|^0.3 e^(j phase), linear below the floor (a power)."""
+    return spec * (power(spec) + floor) ** ((COMPRESSION - 1) / 2)
+
+
 class ReconstructionLoss:
     """Distances between two sounds, each for its own fault.
 
@@ -64,9 +79,8 @@ class ReconstructionLoss:
 
     def __call__(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
         """target, output [B, samples] -> the distances by name, each a scalar."""
-        mel, compressed = target.new_zeros(()), target.new_zeros(())
-        level = target.square().mean(dim=1).sqrt()[:, None, None]
-        floor = (FLOOR_BELOW_LEVEL * level).clamp(min=LEAST_FLOOR).square()
+        mel, phase = target.new_zeros(()), target.new_zeros(())
+        floor = inaudible(loudness(target))
         for window in sorted({*self.mel_windows, *self.complex_windows}):
             with torch.no_grad():
                 wanted = spectrum(target, window)
@@ -76,9 +90,9 @@ class ReconstructionLoss:
             if window in self.complex_windows:
                 heard = slice(0, round(PHASE_LIMIT_HZ / self.sample_rate * window) + 1)
                 distance = _compressed_distance(wanted[:, heard], given[:, heard], floor)
-                compressed = compressed + distance / len(self.complex_windows)
+                phase = phase + distance / len(self.complex_windows)
         wave = (target - output).abs().mean() / (target.abs().mean() + 1e-3)
-        return {"mel": mel, "complex": compressed, "wave": wave}
+        return {"mel": mel, "complex": phase, "wave": wave}
 
     def _mel_distance(self, wanted: Tensor, given: Tensor, floor: Tensor, window: int) -> Tensor:
         bank = mel_filterbank(self.sample_rate, window, min(64, window // 4), wanted.device)
@@ -97,6 +111,6 @@ def balanced_gradient(losses: dict[str, Tensor], weights: dict[str, float], outp
 
 
 def _compressed_distance(wanted: Tensor, given: Tensor, floor: Tensor) -> Tensor:
-    """Mean squared distance of |X|^0.3 e^(j phase), relative to the batch's mean so that levels don't matter."""
-    scaled = [spec * (power(spec) + floor) ** ((COMPRESSION - 1) / 2) for spec in (wanted, given)]
+    """Mean squared distance of compressed spectra, relative to the batch's mean so that levels don't matter."""
+    scaled = [compressed(spec, floor) for spec in (wanted, given)]
     return power(scaled[0] - scaled[1]).mean() / (power(scaled[0]).mean() + 1e-3)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from codec.rvq import ResidualVectorQuantizer
+from codec.train.team import Team
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ class CodebookTrainer:
     batch (the paper's rule, made independent of the batch size).
     """
 
-    def __init__(self, quantizer: ResidualVectorQuantizer, decay: float = 0.99, revive_below: float = 0.05) -> None:
-        self.quantizer, self.decay, self.revive_below = quantizer, decay, revive_below
+    def __init__(
+        self, quantizer: ResidualVectorQuantizer, team: Team, decay: float = 0.99, revive_below: float = 0.05
+    ) -> None:
+        self.quantizer, self.team, self.decay, self.revive_below = quantizer, team, decay, revive_below
         books = quantizer.codebooks
         self.usage = torch.ones(books.shape[:2], device=books.device)
         self.sums = books.clone()
@@ -120,8 +123,10 @@ class CodebookTrainer:
         usage.mul_(self.decay).add_(counts / share, alpha=1 - self.decay)
         batch_sums = torch.zeros_like(sums).index_add_(0, code, vectors) / share
         sums.mul_(self.decay).add_(batch_sums, alpha=1 - self.decay)
+        self.team.average([usage, sums])
         idle = usage < self.revive_below
         if (count := int(idle.sum())) > 0:
             sums[idle] = vectors[torch.randint(len(vectors), (count,), device=vectors.device)]
             usage[idle] = 1.0
+            self.team.share([usage, sums])
         self.quantizer.codebooks[index].copy_(sums / usage[:, None])

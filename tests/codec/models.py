@@ -10,6 +10,7 @@ from codec.config import CodecConfig
 from codec.model import SoundStream
 from codec.train.generator import folded, trainable
 from codec.train.quantizer import CodebookTrainer
+from codec.train.team import Team
 
 SMALL = CodecConfig(preset="small", channels=4, dimension=16, code_dimension=8, quantizers=4, codebook_bits=5)
 
@@ -24,5 +25,5 @@ def small_model() -> SoundStream:
         sound, state = torch.randn(4, 1, 100 * SMALL.hop), model.encoder.initial_state(4)
         z, _ = model.encoder.step(sound, torch.zeros(4, 100), state)
         vectors = model.quantizer.project_in(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
-        CodebookTrainer(model.quantizer).start(vectors)
+        CodebookTrainer(model.quantizer, Team()).start(vectors)
     return folded(model)

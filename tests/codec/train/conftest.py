@@ -32,4 +32,4 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_corpus(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     cache = tmp_path_factory.mktemp("cache")
-    return Corpus(**{kind: load_clips(sounds / kind, cache) for kind in KINDS})
+    return Corpus(**{kind: load_clips([sounds / kind], cache) for kind in KINDS})

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from codec.train.augment import Corpus, Mixture, draw_batch, draw_example, reverberate
+from codec.train.augment import Corpus, Mixture, draw_batch, draw_example, equalise, limit_band, reverberate
 
 NONE = replace(Mixture(), **{f.name: 0.0 for f in fields(Mixture) if f.type == "float"})
 LENGTH = 3200
@@ -68,3 +68,28 @@ def test_other_kinds_are_their_own_target(tiny_corpus: Corpus, kind: str) -> Non
     for source, target, denoise in draws(tiny_corpus, **{kind: 1.0}):
         assert np.array_equal(source, target)
         assert denoise == float(kind == "clean_denoised")
+
+
+@pytest.mark.parametrize("fault", ["chorus", "equalised", "band_limited", "clipped"])
+def test_what_the_microphone_delivers_is_wanted_as_it_is(fault: str, tiny_corpus: Corpus) -> None:
+    plain = draws(tiny_corpus)
+    changed = draws(tiny_corpus, **{fault: 1.0})
+    for source, target, _ in changed:
+        assert np.array_equal(source, target)
+        assert np.isfinite(source).all()
+    assert not any(np.array_equal(a[0], b[0]) for a, b in zip(plain, changed, strict=True))
+
+
+def test_an_equaliser_stays_within_its_gains() -> None:
+    click = np.zeros(4800, dtype=np.float32)
+    click[2400] = 1
+    response_db = 20 * np.log10(np.abs(np.fft.rfft(equalise(click, np.random.default_rng(0)))))
+    assert np.abs(response_db).max() < 5.1
+    assert np.ptp(response_db) > 2
+
+
+def test_a_narrow_band_ends_where_it_should() -> None:
+    noise = np.random.default_rng(0).standard_normal(24_000).astype(np.float32)
+    before, after = (np.abs(np.fft.rfft(x)) for x in (noise, limit_band(noise, 0.3)))
+    assert after[: 3000].sum() > 0.95 * before[: 3000].sum()
+    assert after[4800:].sum() < 0.01 * before[4800:].sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
         (["--steps", "0"], "steps 0 is not above 0"),
         (["--threads", "0"], "threads 0 is not above 0"),
         (["--resume"], "no checkpoint at"),
+        (["--adversarial-from", "0", "--discriminators", "stft:7"], "discriminator 'stft:7' is neither"),
         (["--start", "nowhere"], "not a folder of weights"),
         (["--preset", "large", "--start", str(shipped("base"))], "has weights of preset base, not large"),
     ],
@@ -58,6 +60,27 @@ def test_a_run_that_is_ended_is_saved(number: signal.Signals, sounds: Path, tmp_
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_train_takes_the_layouts_of_public_corpora(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """LibriTTS and VCTK nest speakers and keep texts beside the sound; DNS-Challenge splits noise and responses."""
+    voice, noise = sounds / "speech" / "a" / "0.wav", sounds / "noise" / "a" / "0.wav"
+    for source, place in (
+        (voice, "LibriTTS/train-clean-100/103/1240/103_1240_000001_000000.wav"),
+        (voice, "VCTK/wav48_silence_trimmed/p225/p225_001_mic1.wav"),
+        (noise, "DNS/noise_fullband/fan.wav"),
+        (sounds / "rir" / "a" / "0.wav", "DNS/impulse_responses/SLR26/simulated_rirs_48k/smallroom/Room001/1.wav"),
+    ):
+        (tmp_path / place).parent.mkdir(parents=True)
+        shutil.copy(source, tmp_path / place)
+    (tmp_path / "LibriTTS/train-clean-100/103/1240/103_1240_000001_000000.normalized.txt").write_text("a text")
+    folders = {"speech": ("LibriTTS", "VCTK"), "noise": ("DNS/noise_fullband",), "rir": ("DNS/impulse_responses",)}
+    given = [word for kind, names in folders.items() for word in (f"--{kind}", *(str(tmp_path / n) for n in names))]
+    assert thinline.main(["train", *given, *SHORT, "--out", str(tmp_path / "run"), "--steps", "2"]) == 0
+    assert thinline.main(["train", *given[:3], *SHORT, "--out", str(tmp_path / "run"), "--steps", "2"]) == 1
+    assert "no folder of noise: give --data, or --noise" in capsys.readouterr().err
 
 
 def test_train_wants_a_folder_of_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from codec.train.errors import DataError
 
 
 def test_clips_hold_every_file(sounds: Path, tmp_path: Path) -> None:
-    clips = load_clips(sounds / "speech", tmp_path)
+    clips = load_clips([sounds / "speech"], tmp_path)
     assert len(clips) == 2
     assert list(clips.lengths) == [24_000, 24_000]
     wanted = read_audio(sounds / "speech" / "a" / "1.wav")
@@ -20,15 +20,15 @@ def test_clips_hold_every_file(sounds: Path, tmp_path: Path) -> None:
 
 
 def test_the_cache_serves_the_second_time(sounds: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    load_clips(sounds / "speech", tmp_path)
+    load_clips([sounds / "speech"], tmp_path)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    load_clips(sounds / "speech", tmp_path)
+    load_clips([sounds / "speech"], tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
 
 
 @pytest.mark.parametrize("length", [100, 24_000, 30_000])
 def test_a_cut_lies_within_one_clip(sounds: Path, tmp_path: Path, length: int) -> None:
-    clips = load_clips(sounds / "speech", tmp_path)
+    clips = load_clips([sounds / "speech"], tmp_path)
     rng = np.random.default_rng(2)
     for _ in range(20):
         cut = clips.cut(rng, length)
@@ -44,15 +44,15 @@ def _windows(clip: np.ndarray, length: int) -> np.ndarray:
 
 
 def test_words_leave_files_out(sounds: Path, tmp_path: Path) -> None:
-    assert len(load_clips(sounds / "speech", tmp_path, exclude=("/0.wav",))) == 1
+    assert len(load_clips([sounds / "speech"], tmp_path, exclude=("/0.wav",))) == 1
 
 
 def test_a_folder_without_sound_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no audio files"):
-        load_clips(tmp_path, tmp_path / "cache")
+        load_clips([tmp_path], tmp_path / "cache")
 
 
 def test_a_file_that_is_no_sound_is_left_out(sounds: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(sounds / "speech", tmp_path / "speech"))
     (folder / "broken.wav").write_bytes(b"RIFF, not really")
-    assert len(load_clips(folder, tmp_path / "cache")) == 2
+    assert len(load_clips([folder], tmp_path / "cache")) == 2

@@ -10,7 +10,9 @@ import torch
 
 from codec.train.augment import Corpus
 from codec.train.errors import TrainingError
-from codec.train.loop import Recipe, Trainer, learning_rate, perplexity
+from codec.train.log import perplexity
+from codec.train.loop import Trainer
+from codec.train.recipe import Recipe, learning_rate
 
 # 4 steps of 256 frames feed k-means, which wants as many vectors as a codebook has entries.
 RECIPE = Recipe(steps=6, batch=8, frames=32, continuous_steps=4, start_vectors=1024, warmup_steps=2)
@@ -63,14 +65,51 @@ def test_a_file_that_is_no_checkpoint_is_refused(tiny_corpus: Corpus, tmp_path: 
 
 
 def test_the_learning_rate_rises_then_falls() -> None:
-    recipe = Recipe(steps=100, warmup_steps=10)
+    recipe = Recipe(steps=100, warmup_steps=10, continuous_steps=20)
     rates = [learning_rate(recipe, step) for step in range(101)]
-    assert max(rates) == rates[10] == recipe.learning_rate
     assert rates[:10] == sorted(rates[:10])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert set(rates[10:20]) == {recipe.continuous_learning_rate}
+    assert rates[20] == recipe.learning_rate
+    assert rates[20:] == sorted(rates[20:], reverse=True)
     assert rates[100] == pytest.approx(recipe.final_learning_rate)
 
 
 def test_perplexity_counts_codes_in_use() -> None:
     assert perplexity(torch.arange(8)) == pytest.approx(8)
     assert perplexity(torch.zeros(8, dtype=torch.long)) == pytest.approx(1)
+
+
+def test_with_discriminators_a_run_resumes_exactly_too(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(
+        RECIPE, batch=2, frames=16, continuous_steps=100, adversarial_from=2, adversarial_ramp=2, steps=5,
+        discriminators=("stft:256",), discriminator_channels=4,
+    )
+    whole = Trainer(recipe, tiny_corpus, tmp_path / "whole")
+    figures = [whole.train_step() for _ in range(5)]
+    assert "discriminator" not in figures[1]
+    assert figures[2]["discriminator"] > 0
+    first = Trainer(recipe, tiny_corpus, tmp_path)
+    for _ in range(3):
+        first.train_step()
+    first.save()
+    second = Trainer(recipe, tiny_corpus, tmp_path)
+    second.resume()
+    for _ in range(2):
+        second.train_step()
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+
+
+def test_discriminators_may_come_into_a_run_that_had_none(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, batch=2, frames=16, continuous_steps=100, discriminators=("stft:256",))
+    first = Trainer(recipe, tiny_corpus, tmp_path)
+    first.train_step()
+    first.save()
+    second = Trainer(replace(recipe, adversarial_from=0), tiny_corpus, tmp_path)
+    second.resume()
+    assert second.train_step()["discriminator"] > 0
+
+
+def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    trainer = Trainer(RECIPE, tiny_corpus, tmp_path)
+    trainer.draw()
+    assert (tmp_path / "pictures" / "0000000.png").read_bytes().startswith(b"\x89PNG")

@@ -5,6 +5,7 @@ import torch
 
 from codec.rvq import ResidualVectorQuantizer
 from codec.train.quantizer import CodebookTrainer, Whitening
+from codec.train.team import Team
 from tests.codec.models import SMALL
 
 
@@ -20,7 +21,7 @@ def vectors() -> torch.Tensor:
 @pytest.fixture
 def trainer(vectors: torch.Tensor) -> CodebookTrainer:
     torch.manual_seed(0)
-    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL))
+    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL), Team())
     trainer.start(vectors)
     return trainer
 
@@ -69,7 +70,7 @@ def test_an_example_sees_its_own_depth_only(trainer: CodebookTrainer, vectors: t
 
 def test_learning_lowers_the_error(vectors: torch.Tensor) -> None:
     torch.manual_seed(0)
-    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL), decay=0.9)
+    trainer = CodebookTrainer(ResidualVectorQuantizer(SMALL), Team(), decay=0.9)
     before = error(trainer, vectors, 4)
     for batch in vectors.split(200) * 5:
         trainer(batch.T[None], torch.tensor([4]))

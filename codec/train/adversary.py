@@ -1,0 +1,72 @@
+"""The adversarial part of training: discriminators that learn, and what the codec learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codec.train.discriminators import Discriminators
+from codec.train.losses import loudness
+from codec.train.recipe import Recipe
+from codec.train.team import Team
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Scalars: the codec's hinge and feature losses (arXiv 2107.03312, equations 3 and 4), the discriminators' own."""
+
+    hinge: Tensor
+    feature: Tensor
+    discriminator: Tensor
+
+
+class Adversary:
+    """Discriminators and their optimizer."""
+
+    def __init__(self, recipe: Recipe, team: Team) -> None:
+        self.team = team
+        self.networks = Discriminators(recipe.discriminators, recipe.discriminator_channels).to(team.device)
+        self.learning_rate = recipe.discriminator_learning_rate
+        self.optimizer = torch.optim.Adam(self.networks.parameters(), lr=self.learning_rate, betas=(0.5, 0.9))
+
+    def judge(self, target: Tensor, output: Tensor, precision: torch.dtype) -> Verdict:
+        """target, output [B, samples]. One pass serves both sides: features of the target are held constant for
+        the codec, and `learn` differentiates by the discriminators alone."""
+        level = loudness(target)
+        with torch.autocast(target.device.type, precision, enabled=precision != torch.float32):
+            judgements = self.networks(torch.cat([target, output]), torch.cat([level, level]))
+        size = len(target)
+        hinge, feature, own = [], [], []
+        for logits, seen in judgements:
+            real, fake = logits[:size].float(), logits[size:].float()
+            hinge.append(F.relu(1 - fake).mean())
+            own.append(F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+            feature += [_relative_distance(layer[:size], layer[size:]) for layer in seen]
+        return Verdict(*(torch.stack(terms).mean() for terms in (hinge, feature, own)))
+
+    def learn(self, verdict: Verdict) -> None:
+        """One update of the discriminators."""
+        parameters = list(self.networks.parameters())
+        gradients = torch.autograd.grad(verdict.discriminator, parameters)
+        self.team.average(gradients)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimizer.step()
+
+    def state_dict(self) -> dict[str, object]:
+        return {"networks": self.networks.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, dict[str, object]]) -> None:
+        self.networks.load_state_dict(state["networks"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _relative_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean absolute difference relative to the real one's mean, so that every layer counts alike."""
+    real = real.detach().float()
+    return (real - fake.float()).abs().mean() / real.abs().mean().clamp(min=1e-6)

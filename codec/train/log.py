@@ -1,0 +1,44 @@
+"""What a run writes down of itself."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def perplexity(codes: Tensor) -> float:
+    """How many entries a batch's codes use, counted by entropy."""
+    share = torch.bincount(codes).float() / len(codes)
+    return float(torch.exp(-(share * torch.log(share.clamp(min=1e-9))).sum()))
+
+
+class CsvLog:
+    """Means of the last `every` steps, a row each; plot it with anything."""
+
+    columns = (
+        "step", "seconds", "mel", "complex", "wave", "hinge", "feature", "discriminator",
+        "commitment", "perplexity", "grad_norm", "learning_rate",
+    )
+
+    def __init__(self, path: Path, step: int, every: int = 50) -> None:
+        self.path, self.every, self.recent = path, every, list[dict[str, float]]()
+        self.started = time.monotonic()
+        if step == 0 or not path.exists():
+            path.write_text(",".join(self.columns) + "\n")
+
+    def add(self, step: int, figures: dict[str, float]) -> dict[str, float] | None:
+        """Returns the means whenever a row was written."""
+        self.recent.append(figures)
+        if step % self.every:
+            return None
+        means = {name: float(np.mean([row.get(name, 0.0) for row in self.recent])) for name in self.columns[2:]}
+        self.recent.clear()
+        with self.path.open("a", newline="") as out:
+            seconds = round(time.monotonic() - self.started, 1)
+            csv.writer(out).writerow([step, seconds, *(f"{value:.5g}" for value in means.values())])
+        return means

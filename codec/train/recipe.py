@@ -1,0 +1,59 @@
+"""Everything that decides a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import cos, pi
+
+from codec.config import PRESETS
+from codec.train.augment import Mixture
+from codec.train.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run. Lengths in frames, rates per step."""
+
+    preset: str = "base"
+    steps: int = 20_000
+    batch: int = 8
+    frames: int = 40
+    continuous_steps: int = 1_000  # before the quantizer comes in
+    continuous_learning_rate: float = 4e-3  # until then; with a quantizer it would outrun the codebooks
+    learning_rate: float = 1e-3  # from then on, at its peak
+    final_learning_rate: float = 5e-5
+    warmup_steps: int = 50
+    start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
+    loss_weights: dict[str, float] = field(
+        default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1, "adversarial": 1.0}
+    )
+    adversarial_from: int = 2_000  # the step at which the discriminators come in
+    adversarial_ramp: int = 500  # updates over which the codec comes to heed them
+    discriminators: tuple[str, ...] = ("stft:2048", "stft:1024", "stft:512")
+    discriminator_channels: int = 16
+    discriminator_learning_rate: float = 1e-3
+    feature_weight: float = 2.0  # of feature matching beside the hinge loss
+    commitment: float = 1.0
+    clip_norm: float = 200.0
+    favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
+    precision: str = "fp32"
+    seed: int = 1
+    mixture: Mixture = field(default_factory=Mixture)
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise TrainingError(f"preset {self.preset!r} is not one of {', '.join(PRESETS)}")
+        for name in ("steps", "batch", "frames", "warmup_steps", "learning_rate", "final_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Linear warm-up; constant until the quantizer comes in; then half a cosine down to the final rate."""
+    continuous = step < recipe.continuous_steps
+    peak = recipe.continuous_learning_rate if continuous else recipe.learning_rate
+    if continuous or step < recipe.warmup_steps:
+        return peak * min(1.0, (step + 1) / recipe.warmup_steps)
+    begin = max(recipe.continuous_steps, recipe.warmup_steps)
+    progress = min(1.0, (step - begin) / max(1, recipe.steps - begin))
+    return recipe.final_learning_rate + (peak - recipe.final_learning_rate) * (1 + cos(pi * progress)) / 2

@@ -1,0 +1,90 @@
+"""Discriminators learn to tell sounds apart, and show the codec the way."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+from codec.train.adversary import Adversary
+from codec.train.discriminators import Discriminators, discriminator
+from codec.train.errors import TrainingError
+from codec.train.losses import loudness
+from codec.train.recipe import Recipe
+from codec.train.team import Team
+
+NAMES = ("stft:1024", "stft:512:5", "wave:1", "wave:2")
+
+
+def sounds(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Tones with overtones, and the same ones without; [4, 4800] each."""
+    torch.manual_seed(seed)
+    phase = torch.arange(4800) / 24_000 * (100 + 200 * torch.rand(4, 1)) * 2 * torch.pi
+    plain = 0.1 * torch.sin(phase)
+    return plain + 0.05 * torch.sin(5 * phase) + 0.03 * torch.sin(11 * phase), plain
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kind_judges_and_names_its_layers(name: str) -> None:
+    real, _ = sounds()
+    for logits, seen in discriminator(name, 8)(real, loudness(real)):
+        assert logits.shape[0] == len(real)
+        assert len(seen) >= 5
+        assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_judgement_does_not_depend_on_the_level(name: str) -> None:
+    real, _ = sounds()
+    judge = discriminator(name, 8)
+    loud, louder = (judge(level * real, loudness(level * real)) for level in (4.0, 8.0))
+    for (a, _), (b, _) in zip(loud, louder, strict=True):
+        scale = a.abs().max()
+        assert (a - b).abs().max() < 0.3 * scale  # compressed, not normalised: nearly
+
+
+@pytest.mark.parametrize("names", [("stft:512",), ("wave:2",)], ids=str)
+def test_discriminators_learn_to_tell_sounds_apart(names: tuple[str, ...]) -> None:
+    torch.manual_seed(1)
+    adversary = Adversary(Recipe(discriminators=names, discriminator_learning_rate=2e-3), Team())
+    losses = []
+    for step in range(25):
+        verdict = adversary.judge(*sounds(step), torch.float32)
+        adversary.learn(verdict)
+        losses.append(verdict.discriminator.item())
+    assert losses[0] == pytest.approx(2, abs=0.5)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_codec_is_shown_the_way_and_the_discriminators_are_not_touched_by_it() -> None:
+    torch.manual_seed(0)
+    adversary = Adversary(Recipe(discriminators=("stft:512",)), Team())
+    real, fake = sounds()
+    fake.requires_grad_()
+    verdict = adversary.judge(real, fake, torch.float32)
+    (gradient,) = torch.autograd.grad(verdict.hinge + verdict.feature, fake, retain_graph=True)
+    assert gradient.abs().max() > 0
+    assert all(parameter.grad is None for parameter in adversary.networks.parameters())
+    nearer = adversary.judge(real, fake.detach() + 0.5 * (real - fake.detach()), torch.float32)
+    assert nearer.feature < verdict.feature
+    assert adversary.judge(real, real, torch.float32).feature < 1e-6
+
+
+def test_an_adversary_resumes_exactly() -> None:
+    torch.manual_seed(0)
+    recipe = Recipe(discriminators=("stft:512", "wave:2"))
+    first, second = Adversary(recipe, Team()), Adversary(recipe, Team())
+    first.learn(first.judge(*sounds(), torch.float32))
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for adversary in (first, second):
+        adversary.learn(adversary.judge(*sounds(1), torch.float32))
+    pairs = zip(first.networks.parameters(), second.networks.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", ["", "stft", "stft:1000", "stft:512:2", "stft:64", "wave:0", "wave:a", "mel:80"])
+def test_an_unknown_discriminator_is_named(name: str) -> None:
+    with pytest.raises(TrainingError, match=f"discriminator '{name}' is neither stft:WINDOW"):
+        Discriminators((name,), 8)
