@@ -61,7 +61,7 @@ class Playback extends AudioWorkletProcessor {
       this.sinceDelay = 0;
     }
     const level = Math.sqrt(this.energy / this.sinceReport);
-    this.port.postMessage({ level, delayMs: this.delayMs, reserve: this.playout.reserve, ...this.playout.counts });
+    this.port.postMessage({ level, delayMs: this.delayMs, ...this.playout.counts });
     this.sinceReport = 0;
     this.energy = 0;
   }
