@@ -1,7 +1,9 @@
 """Codec threads: all network arithmetic of a stream happens on one of them, off the event loop.
 
 A worker takes everything that waits, does it with the earliest deadline first, and hands the results to the event loop
-in one call, or every few milliseconds where it is much: so many streams cost one wake-up each way, not one each.
+in one call, or every few milliseconds where it is much: so many streams cost one wake-up each way, not one each. Waking
+a thread costs as much as a third of a frame's arithmetic; so a worker that was woken a moment ago is woken again only
+after a pause, for all that has come meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from codec.engine.base import DecodeStep, EncodeStep, Engine
@@ -24,6 +27,7 @@ Step = EncodeStep | DecodeStep
 Begun = list[tuple[Job, Step]]
 Outcome = Callable[[], None]  # for the event loop
 
+GATHER_SECONDS = 0.002  # the least time between two wake-ups of a worker
 DELIVER_SECONDS = 0.002  # results wait no longer than this for those after them
 
 _by_deadline = attrgetter("deadline")
@@ -48,8 +52,10 @@ class CodecWorker:
         self._engine = engine
         self._options = options or WorkerOptions()
         self._loop = asyncio.get_running_loop()
-        self._jobs: list[Job] = []
-        self._wake = threading.Condition()
+        self._gathered: list[Job] = []  # not handed to the thread yet
+        self._woken_at = float("-inf")
+        self._waker: asyncio.TimerHandle | None = None
+        self._inbox: SimpleQueue[list[Job]] = SimpleQueue()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -60,9 +66,13 @@ class CodecWorker:
 
     def submit(self, job: Job) -> None:
         """Queues a job; from the event loop only."""
-        with self._wake:
-            self._jobs.append(job)
-            self._wake.notify()
+        self._gathered.append(job)
+        if self._waker is None:
+            pause = self._woken_at + GATHER_SECONDS - self._loop.time()
+            if pause <= 0:
+                self._wake()
+            else:
+                self._waker = self._loop.call_later(pause, self._wake)
 
     async def call(self, work: Callable[[], T]) -> T:
         """Runs `work` on the worker's thread, in turn with the jobs, and gives its result or raises its error."""
@@ -81,10 +91,17 @@ class CodecWorker:
 
     def close(self) -> None:
         """Ends the thread after what it does at the moment; what waits is dropped."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._wake()
         self._thread.join()
+
+    def _wake(self) -> None:
+        if self._waker is not None:
+            self._waker.cancel()
+            self._waker = None
+        self._woken_at = self._loop.time()
+        jobs, self._gathered = self._gathered, []
+        self._inbox.put(jobs)
 
     def _run(self) -> None:
         if self._options.cpu is not None:
@@ -103,12 +120,10 @@ class CodecWorker:
 
     def _take(self) -> list[Job]:
         """Everything that waits; empty when the worker is to end."""
-        with self._wake:
-            self._wake.wait_for(lambda: self._jobs or self._closing)
-            if self._closing:
-                return []
-            jobs, self._jobs = self._jobs, []
-            return jobs
+        jobs = self._inbox.get()
+        while not self._inbox.empty():
+            jobs += self._inbox.get()
+        return [] if self._closing else jobs
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
         """Earliest deadline first: as many together as may be computed together, of each stream one."""

@@ -12,14 +12,18 @@ import secrets
 from collections.abc import Callable
 from typing import Any, cast
 
+import pylibsrtp
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpCodecCapability, clock
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import is_rtcp
 from av.frame import Frame
 
+from server.rtc.intake import Intake
 from server.rtc.rtp import RtpError, RtpPacket, build_rtp, parse_rtp
 
+FIRST_RTP, LAST_RTP = 128, 191  # first bytes that mean RTP or RTCP (RFC 7983)
 RTP_CLOCK_RATE = 48_000  # of Opus, whatever the sound's own rate (RFC 7587, section 4.1)
 _OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_CLOCK_RATE, channels=2)
 
@@ -55,6 +59,7 @@ class SoundTrack:
         self._sequence_number = secrets.randbelow(1 << 15)  # in the lower half: an early wrap would break SRTP
         self._heard_ssrc: int | None = None
         self._statistics = StreamStatistics(RTP_CLOCK_RATE)
+        self._intake: Intake | None = None
 
     @property
     def sends(self) -> bool:
@@ -68,6 +73,7 @@ class SoundTrack:
 
     def connected(self) -> None:
         self._payload_type = cast(int, self._transceiver._codecs[0].payloadType)
+        self._intake = self._intake or Intake(self._dtls, self._take_datagram)
 
     def amend(self, answer_sdp: str, parameters: str, ptime_ms: int) -> str:
         """The answer, its only section the track's, with what the other end's encoder shall do: aiortc says nothing."""
@@ -87,6 +93,8 @@ class SoundTrack:
 
     def close(self) -> None:
         self._on_packet = lambda packet: None
+        if self._intake is not None:
+            self._intake.close()
 
     def _report(self, timestamp: int, octets: int) -> None:
         """What aiortc's sender reports of itself (RFC 3550, section 6.4.1)."""
@@ -106,7 +114,20 @@ class SoundTrack:
         receiver._RTCRtpReceiver__started = True
 
     async def _take(self, data: bytes, arrival_time_ms: int) -> None:
-        """Stands for the DTLS transport's `_handle_rtp_data`: a decrypted packet."""
+        """Stands for the DTLS transport's `_handle_rtp_data`: a decrypted packet, before the intake began."""
+        self._take_packet(data)
+
+    def _take_datagram(self, datagram: bytes) -> bool:
+        """RTP straight from the socket; all else is aiortc's."""
+        if not FIRST_RTP <= datagram[0] <= LAST_RTP or is_rtcp(datagram):
+            return False
+        try:
+            self._take_packet(self._dtls._rx_srtp.unprotect(datagram))
+        except pylibsrtp.Error:  # it is not from the other end, or came twice
+            self.malformed += 1
+        return True
+
+    def _take_packet(self, data: bytes) -> None:
         try:
             packet = parse_rtp(data)
         except RtpError:
