@@ -1,12 +1,19 @@
-FROM python:3.11-slim
+FROM python:3.11-slim AS builder
 
+RUN apt-get update && apt-get install --yes --no-install-recommends g++
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md LICENSE thinline.py ./
+COPY pyproject.toml setup.py constraints.txt README.md LICENSE thinline.py ./
 COPY codec codec
 COPY server server
 COPY client client
 COPY web web
-RUN pip install --no-cache-dir --constraint constraints.txt .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.11-slim
+
+COPY constraints.txt /app/
+COPY --from=builder /wheels /wheels
+RUN pip install --no-cache-dir --constraint /app/constraints.txt /wheels/*.whl && rm -r /wheels
 
 USER nobody
 EXPOSE 8080

@@ -25,7 +25,9 @@ metrics: .venv/serve.stamp
 	$(PIP) --editable ".[evaluate]"
 	$(PIP) --no-deps distillmos xls-r-sqa
 
-.venv/serve.stamp: pyproject.toml constraints.txt
+NATIVE := setup.py $(wildcard codec/engine/native/*.cpp codec/engine/native/*.h) codec/engine/native/build.py
+
+.venv/serve.stamp: pyproject.toml constraints.txt $(NATIVE)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@
@@ -38,4 +40,4 @@ metrics: .venv/serve.stamp
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build *.egg-info codec/engine/native/*.so .pytest_cache .mypy_cache .ruff_cache

@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from codec.engine import VARIABLES as ENGINE_VARIABLES
 from server.auth import SECRET_BYTES, Opening, is_loopback_name
 from server.cpus import usable_cores
 from server.protocol import IceServer
@@ -28,7 +29,7 @@ class ServerConfig:
 
     host: str = "localhost"
     port: int = 8080
-    engine: str = "onnx"
+    engine: str | None = None  # the fastest that runs here
     weights: Path | None = None
     workers: int = field(default_factory=lambda: ceil(usable_cores()))
     batch: int = 1
@@ -83,7 +84,7 @@ def read_config(environment: Mapping[str, str], flags: Mapping[str, object]) -> 
     """Settings from the environment, then from those flags that are not None. Raises ConfigError."""
     settings: dict[str, Any] = {}
     for variable, text in environment.items():
-        if variable.startswith(PREFIX):
+        if variable.startswith(PREFIX) and variable not in ENGINE_VARIABLES:
             settings[variable.removeprefix(PREFIX).lower()] = _read_variable(variable, text)
     return ServerConfig(**(settings | {name: value for name, value in flags.items() if value is not None}))
 

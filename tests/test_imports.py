@@ -45,7 +45,10 @@ KEEPERS: dict[str, set[str]] = {
 }
 
 # What runs without torch installed, each with everything that it pulls in when it is imported.
-SERVING = ("thinline", "server", "client", "codec.stream", "codec.engine.onnx", "codec.packet", "codec.audiofile")
+SERVING = (
+    "thinline", "server", "client", "codec.stream", "codec.engine.onnx", "codec.engine.native", "codec.packet",
+    "codec.audiofile",
+)  # fmt: skip
 
 
 def find_modules() -> dict[str, Path]:

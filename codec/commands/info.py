@@ -51,6 +51,7 @@ def _codec_rows(engine_name: str) -> list[tuple[str, str]]:
     return [
         ("engine", engine.name),
         ("precision", engine.precision),
+        ("instructions", getattr(engine, "instruction_set", "chosen by the runtime")),
         ("preset", config.preset),
         ("model id", engine.model_id),
         ("parameters", _parameters(config.preset)),

@@ -13,7 +13,7 @@ class CommandError(Exception):
 
 
 def add_engine_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=ENGINES, default="onnx", help="what runs the network (default: onnx)")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs the network (default: native, else onnx)")
 
 
 def check_target(source: Path, target: Path) -> None:

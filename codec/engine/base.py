@@ -35,6 +35,10 @@ class EngineError(Exception):
     """An engine that can't be had: unknown, not installed, or weights that don't fit."""
 
 
+class EngineUnavailableError(EngineError):
+    """An engine that this installation or this machine does not have; another one may do."""
+
+
 class Engine(Protocol):
     """One set of weights, shared by all streams. A stream is its two states, nothing else.
 

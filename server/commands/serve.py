@@ -37,7 +37,7 @@ ERRORS = (BitrateError, ConfigError, EngineError, ServeError, TlsError)
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--host", help="the name or address to listen on (default: localhost; 0.0.0.0: everywhere)")
     parser.add_argument("--port", type=int, help="the TCP port (default: 8080; 0: any free one)")
-    parser.add_argument("--engine", choices=sorted(ENGINES), help="what runs the codec (default: onnx)")
+    parser.add_argument("--engine", choices=sorted(ENGINES), help="what runs the codec (default: native, else onnx)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="a folder of weights (default: the shipped ones)")
     parser.add_argument("--workers", type=int, metavar="N", help="codec threads (default: one for each CPU)")
     parser.add_argument("--max-sessions", type=int, metavar="N", help="seats (default: as many as it can bear)")

@@ -14,7 +14,7 @@ def test_bench_writes_a_row_for_each_engine(tmp_path: Path, capsys: pytest.Captu
     out = tmp_path / "bench.json"
     assert thinline.main(["bench", "--seconds", "0.2", "--json", str(out)]) == 0
     results = json.loads(out.read_text())["results"]
-    assert [row["engine"] for row in results] == ["onnx", "torch"]
+    assert [row["engine"] for row in results] == ["native", "onnx", "torch"]
     for row in results:
         assert 0 < row["step_ms"]["median"] <= row["step_ms"]["p99"]
         assert row["rtf"] == pytest.approx(row["step_ms"]["median"] / (1000 / 75))

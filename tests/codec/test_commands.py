@@ -235,7 +235,7 @@ def test_info_reports_damage_and_fails(damaged: Path, capsys: pytest.CaptureFixt
     assert "ends at byte" in shown
 
 
-@pytest.mark.parametrize("name", ["onnx", "torch"])
+@pytest.mark.parametrize("name", ["native", "onnx", "torch"])
 def test_info_describes_the_codec(name: str, engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert thinline.main(["info", "--engine", name]) == 0
     shown = capsys.readouterr().out

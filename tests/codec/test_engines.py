@@ -21,6 +21,12 @@ from codec.weights import MANIFEST, shipped
 SECONDS = 2
 
 
+@pytest.fixture(autouse=True)
+def _native_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it loses in its other precision: tests/codec/engine/test_native.py."""
+    monkeypatch.setenv("THINLINE_NATIVE_PRECISION", "fp32")
+
+
 @pytest.fixture(scope="module")
 def speech(heldout_speech: list[Path]) -> Pcm:
     return read_audio(heldout_speech[0])[: SECONDS * 24_000]
@@ -61,6 +67,7 @@ def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Co
 def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: float, speech: Pcm) -> None:
     reference, engine = load_engine("torch"), load_engine(name)
     assert isinstance(reference, TorchEngine)
+    assert engine.precision == "fp32"
     wanted, given = (encoded(each, speech, n_q, denoise) for each in (reference, engine))
     differing = [i for i, pair in enumerate(zip(wanted, given, strict=True)) if not np.array_equal(*pair)]
     assert len(differing) <= 0.01 * len(wanted)
@@ -115,7 +122,7 @@ def test_an_engine_describes_itself(name: str) -> None:
 
 
 def test_an_unknown_engine_is_refused_by_name() -> None:
-    with pytest.raises(EngineError, match=r"'abacus' is not one of onnx, torch"):
+    with pytest.raises(EngineError, match=r"'abacus' is not one of native, onnx, torch"):
         load_engine("abacus")
 
 

@@ -16,7 +16,7 @@ SECRET = "a secret of thirty-two characters"
 
 def test_nothing_given_means_a_call_on_this_machine() -> None:
     config = read_config({"PATH": "/bin"}, {})
-    assert (config.host, config.port, config.engine, config.ice_servers) == ("localhost", 8080, "onnx", ())
+    assert (config.host, config.port, config.engine, config.ice_servers) == ("localhost", 8080, None, ())
     assert config.workers >= 1
     assert not config.tls
 

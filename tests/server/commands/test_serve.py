@@ -43,8 +43,8 @@ def serving(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Pope
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_it_serves_and_ends_cleanly(number: signal.Signals) -> None:
     with serving() as (process, greeting):
-        said = re.fullmatch(r"thinline serves on (http://127\.0\.0\.1:\d+) \(model [0-9a-f]{16}, engine onnx, "
-                            r"workers 1, seats (\d+)\)\n", greeting)  # fmt: skip
+        said = re.fullmatch(r"thinline serves on (http://127\.0\.0\.1:\d+) \(model [0-9a-f]{16}, "
+                            r"engine (?:native|onnx), workers 1, seats (\d+)\)\n", greeting)  # fmt: skip
         assert said, greeting
         with urllib.request.urlopen(said[1] + "/readyz", timeout=PATIENCE_SECONDS) as response:
             assert response.status == 200

@@ -1,0 +1,108 @@
+"""The shared library, by ctypes: no header of Python's is needed to build it, and calls release the GIL."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_void_p
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.config import CodecConfig
+from codec.engine.base import EngineError, EngineUnavailableError
+from codec.engine.native import build
+from codec.engine.native.plan import Plan, Product, Stage
+
+
+class StageSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("channels", "context", "rows_in", "rows_out")),
+        *((name, c_int32) for name in ("outputs", "taps", "run", "tap_stride", "row_stride")),
+        *((name, c_int32) for name in ("half", "film", "hidden_outputs")),
+        *((name, c_void_p) for name in ("weights", "bias", "point_weights", "point_bias")),
+    ]
+
+
+class ModelSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        ("encoder", POINTER(StageSpec)),
+        ("decoder", POINTER(StageSpec)),
+        *((name, c_int32) for name in ("encoder_stages", "decoder_stages")),
+        *((name, c_int32) for name in ("quantizers", "entries", "dimension", "film_channels", "hop")),
+        ("codebooks", c_void_p),
+        ("film", c_void_p),
+    ]
+
+
+def open_library(path: Path) -> ctypes.CDLL:
+    """Raises EngineError where it was not built, can't be loaded, or was built from other sources."""
+    if not path.is_file():
+        raise EngineUnavailableError(f"the native engine is not built: {path} is missing (docs/engine.md)")
+    try:
+        library = ctypes.CDLL(str(path))
+        library.thinline_sources.restype = c_char_p
+        built_from = library.thinline_sources().decode()
+    except (OSError, AttributeError) as error:
+        raise EngineUnavailableError(f"the native engine can't be loaded: {error}") from None
+    if built_from != build.digest():
+        raise EngineUnavailableError("the native engine was built from other sources: build it again (docs/engine.md)")
+    library.thinline_set.restype, library.thinline_set.argtypes = c_char_p, [c_int, POINTER(c_int)]
+    library.thinline_load.restype, library.thinline_load.argtypes = c_void_p, [POINTER(ModelSpec), c_int]
+    library.thinline_unload.restype, library.thinline_unload.argtypes = None, [c_void_p]
+    library.thinline_state_bytes.restype, library.thinline_state_bytes.argtypes = c_size_t, [c_void_p, c_int]
+    library.thinline_encode.restype, library.thinline_encode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 5]
+    library.thinline_decode.restype, library.thinline_decode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 4]
+    return library
+
+
+def instruction_sets(library: ctypes.CDLL) -> dict[str, bool]:
+    """Those the library was built for, best first, and whether this processor has them."""
+    sets, runs = dict[str, bool](), c_int()
+    while name := library.thinline_set(len(sets), ctypes.byref(runs)):
+        sets[name.decode()] = bool(runs.value)
+    return sets
+
+
+class Handle:
+    """A model with packed weights inside the library; freed with this object."""
+
+    def __init__(self, library: ctypes.CDLL, config: CodecConfig, plan: Plan, half: bool, set_index: int) -> None:
+        self.library = library
+        kept: list[NDArray[np.float32]] = []
+
+        def floats(values: NDArray[np.float32]) -> int:
+            kept.append(np.ascontiguousarray(values, dtype=np.float32))
+            return kept[-1].ctypes.data
+
+        def spec(stage: Stage) -> StageSpec:
+            point = stage.pointwise or Product(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+            return StageSpec(
+                *(stage.channels, stage.context, stage.rows_in, stage.rows_out),
+                *(len(stage.product.bias), stage.taps, stage.run, stage.tap_stride, stage.row_stride),
+                *(half and not stage.single, stage.film, len(point.bias)),
+                *(floats(stage.product.weights), floats(stage.product.bias)),
+                *(floats(point.weights), floats(point.bias)),
+            )
+
+        encoder, decoder = ([spec(stage) for stage in stages] for stages in (plan.encoder, plan.decoder))
+        model = ModelSpec(
+            (StageSpec * len(encoder))(*encoder),
+            (StageSpec * len(decoder))(*decoder),
+            *(len(encoder), len(decoder)),
+            *plan.codebooks.shape,
+            *(plan.film.shape[1], config.hop),
+            *(floats(plan.codebooks), floats(plan.film)),
+        )
+        self.pointer = library.thinline_load(ctypes.byref(model), set_index)
+        if not self.pointer:
+            raise EngineError("the native engine found no memory for the weights")
+        self.encoder_bytes, self.decoder_bytes = (library.thinline_state_bytes(self.pointer, part) for part in (0, 1))
+
+    def __del__(self) -> None:
+        if getattr(self, "pointer", None):
+            self.library.thinline_unload(self.pointer)

@@ -1,0 +1,369 @@
+// One frame of a few streams, for one instruction set: the compiler is told which, and this file is compiled once for
+// each (build.py). Everything here is private to its object file.
+//
+// Every output is one sum, taken word by word in a fixed order, whatever else is computed beside it: so a stream's
+// result does not depend on the others in the batch.
+#include "model.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using namespace thinline;
+
+// The width of a vector; rows of a register tile; sums in a register tile, each kPanel wide.
+#if defined(__AVX512F__)
+constexpr int kWidth = 16, kRows = 8, kSums = 16;
+#elif defined(__AVX2__)
+constexpr int kWidth = 8, kRows = 4, kSums = 4;
+#else
+constexpr int kWidth = 4, kRows = 2, kSums = 2;
+#endif
+constexpr int kParts = kPanel / kWidth;
+
+typedef float Floats __attribute__((vector_size(4 * kWidth)));
+typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
+typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
+
+inline Floats splat(float value) { return Floats{} + value; }
+inline Floats load(const float* from) {
+    Floats v;
+    __builtin_memcpy(&v, from, sizeof v);
+    return v;
+}
+
+template <class Element, class Vector>
+inline void store(Element* to, Vector v, int lanes) {
+    if (lanes >= kWidth) {
+        __builtin_memcpy(to, &v, sizeof v);
+    } else {
+        __builtin_memcpy(to, &v, lanes * sizeof(Element));
+    }
+}
+
+// exp(v) - 1 below zero, to the last digits of float32: 2^n (p + 1) - 1 with p = exp(r) - 1, |r| <= ln 2 / 2 (Cephes).
+inline Floats elu(Floats v) {
+    const Floats zero{}, magic = splat(12582912.f);
+    const Floats positive = v > zero ? v : zero;
+    Floats x = v < zero ? v : zero;
+    x = x > splat(-40.f) ? x : splat(-40.f);
+    const Floats shifted = x * 1.44269504f + magic, n = shifted - magic;
+    const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r;
+    const Ints exponent = ((Ints)shifted << 23) + 0x3f800000;
+    const Floats power = (Floats)exponent;
+    return positive + (power * p + (power - 1.f));
+}
+
+inline Halves to_halves(Floats v) {  // rounds to the nearest, of equals to the even one
+#ifdef __AVX512BF16__
+    return (Halves)_mm512_cvtneps_pbh((__m512)v);
+#else
+    const Words bits = (Words)v;
+    return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
+#endif
+}
+
+inline float as_float(uint32_t bits) {
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+
+// sum + x * w; with kHalf both are pairs of bfloat16, and both products are added.
+template <bool kHalf>
+inline Floats multiply_add(Floats sum, uint32_t x, Words w) {
+    if constexpr (!kHalf) return sum + (Floats)w * as_float(x);
+#ifdef __AVX512BF16__
+    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(x), (__m512bh)w);
+#else
+    sum += (Floats)(w << 16) * as_float(x << 16);
+    return sum + (Floats)(w & 0xffff0000u) * as_float(x & 0xffff0000u);
+#endif
+}
+
+// R rows times P panels of a matrix; `sums` [R][P * kParts].
+template <bool kHalf, int R, int P>
+inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_t* weights, Floats (*sums)[P * kParts]) {
+    const size_t panel = size_t(m.words) * kPanel;
+    const uint32_t* x[R];
+    Floats sum[R][P * kParts] = {};
+    for (int tap = 0; tap < m.taps; ++tap) {
+        for (int r = 0; r < R; ++r) x[r] = rows[r] + tap * m.tap_stride;
+        for (int k = 0; k < m.run; ++k, weights += kPanel) {
+            Words w[P * kParts];
+#pragma GCC unroll 32
+            for (int p = 0; p < P * kParts; ++p)
+                w[p] = *reinterpret_cast<const Words*>(weights + (p / kParts) * panel + (p % kParts) * kWidth);
+#pragma GCC unroll 32
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+                for (int p = 0; p < P * kParts; ++p) sum[r][p] = multiply_add<kHalf>(sum[r][p], x[r][k], w[p]);
+        }
+    }
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+        for (int p = 0; p < P * kParts; ++p) sums[r][p] = sum[r][p];
+}
+
+
+// What one row is made of and where its products go.
+struct Row {
+    const uint32_t* x;
+    float* residual;     // the products as they are: input of the residual unit that follows, or the network's output
+    char* next;          // the same after ELU: the next stage's row; null after the last stage
+    const float* film;   // scale [outputs], shift [outputs]; mostly null
+};
+
+// R rows, of which `count` exist, times P panels from `first` on; body(r, output, value) takes kWidth outputs at a time.
+template <bool kHalf, int R, int P, class Body>
+inline void block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
+    const uint32_t* x[R];
+    for (int r = 0; r < R; ++r) x[r] = rows[r < count ? r : count - 1].x;
+    Floats sums[R][P * kParts];
+    multiply<kHalf, R, P>(m, x, m.weights + size_t(first) * m.words * kPanel, sums);
+    for (int r = 0; r < count; ++r)
+        for (int p = 0; p < P * kParts; ++p) {
+            const int output = first * kPanel + p * kWidth;
+            if (output < m.outputs) body(r, output, sums[r][p] + load(m.bias + output));
+        }
+}
+
+// All panels for up to R rows; the fewer the rows, the more panels at a time, so that sums enough are on their way.
+template <bool kHalf, int R, class Body>
+inline void all_panels(const Matrix& m, const Row* rows, int count, const Body& body) {
+    constexpr int P = kSums / R > 8 ? 8 : kSums / R;
+    const int panels = (m.outputs + kPanel - 1) / kPanel;
+    int first = 0;
+    for (; first + P <= panels; first += P) block<kHalf, R, P>(m, rows, count, first, body);
+    for (; first < panels; ++first) block<kHalf, R, 1>(m, rows, count, first, body);
+}
+
+template <bool kHalf, class Body>
+inline void product(const Matrix& m, const Row* rows, int count, const Body& body) {
+    if (count == 1) return all_panels<kHalf, 1>(m, rows, count, body);
+    if (count == 2) return all_panels<kHalf, 2>(m, rows, count, body);
+    all_panels<kHalf, kRows>(m, rows, count, body);
+}
+
+inline int at_most(int a, int b) { return a < b ? a : b; }
+
+template <bool kHalf>
+inline void put(char* row, int output, Floats v, int lanes) {
+    if constexpr (kHalf) {
+        store(reinterpret_cast<uint16_t*>(row) + output, to_halves(v), lanes);
+    } else {
+        store(reinterpret_cast<float*>(row) + output, v, lanes);
+    }
+}
+
+inline void finish(const Row& row, bool next_half, int output, Floats v, int lanes) {
+    store(row.residual + output, v, lanes);
+    if (row.next) (next_half ? put<true> : put<false>)(row.next, output, elu(v), lanes);
+}
+
+inline Floats load(const float* from, int lanes) {
+    if (lanes >= kWidth) return load(from);
+    Floats v{};
+    __builtin_memcpy(&v, from, lanes * sizeof(float));
+    return v;
+}
+
+// A residual unit for up to kRows rows: what lies between its two convolutions never leaves the first-level cache.
+template <bool kHalf>
+inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count) {
+    alignas(64) uint32_t hidden[kRows * kMaxHidden];
+    const int words = stage.point.words;
+    product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
+        put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), stage.main.outputs - output);
+    });
+    for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
+    product<kHalf>(stage.point, rows, count, [&](int r, int output, Floats v) {
+        const int lanes = stage.point.outputs - output;
+        finish(rows[r], next_half, output, v + load(rows[r].residual + output, lanes), lanes);
+    });
+}
+
+template <bool kHalf>
+inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count) {
+    product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
+        if (const float* film = rows[r].film)
+            v = v * load(film + output) + load(film + stage.main.outputs + output);
+        finish(rows[r], next_half, output, v, stage.main.outputs - output);
+    });
+}
+
+inline size_t row_bytes(const Stage& stage) { return size_t(stage.channels) * (stage.main.half ? 2 : 4); }
+
+struct Stream {
+    char* buffers[2];  // a stage's input, context first; then the next one's
+    float* residual;
+    char* state;
+    const float* film;
+};
+
+// The stage's input lies in buffers[parity], but for the context.
+template <bool kHalf>
+void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity) {
+    const size_t context = stage.context * row_bytes(stage);
+    for (int i = 0; i < count; ++i) {
+        char *state = streams[i].state + stage.state_offset, *rows = streams[i].buffers[parity];
+        __builtin_memcpy(rows, state, context);
+        __builtin_memcpy(state, rows + stage.rows_in * row_bytes(stage), context);
+    }
+    const int outputs = stage.unit ? stage.point.outputs : stage.main.outputs;
+    const bool next_half = next && next->main.half;
+    const size_t next_bytes = size_t(outputs) * (next_half ? 2 : 4);
+    int stream = 0, row = 0;
+    for (int left = stage.rows_out * count; left > 0; left -= kRows) {
+        Row rows[kRows];
+        for (int r = 0; r < at_most(left, kRows); ++r) {
+            const Stream& s = streams[stream];
+            rows[r].x = reinterpret_cast<const uint32_t*>(s.buffers[parity]) + size_t(row) * stage.main.row_stride;
+            rows[r].residual = s.residual + size_t(row) * outputs;
+            rows[r].next = next ? s.buffers[!parity] + next->context * row_bytes(*next) + row * next_bytes : nullptr;
+            rows[r].film = stage.film ? s.film : nullptr;
+            if (++row == stage.rows_out) row = 0, ++stream;
+        }
+        (stage.unit ? unit_rows<kHalf> : plain_rows<kHalf>)(stage, next_half, rows, at_most(left, kRows));
+    }
+}
+
+// `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
+void run(const Network& network, Stream* streams, int count) {
+    for (int i = 0; i < network.count; ++i) {
+        const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
+        (stage.main.half ? run_stage<true> : run_stage<false>)(stage, next, streams, count, i % 2);
+    }
+}
+
+inline Floats lane_sums(const float* a, const float* b, int n) {
+    Floats sum{};
+    for (int i = 0; i + kWidth <= n; i += kWidth) sum += load(a + i) * load(b + i);
+    return sum;
+}
+
+inline float dot(const float* a, const float* b, int n) {
+    const Floats lanes = lane_sums(a, b, n);
+    float sum = 0;
+    for (int i = 0; i < kWidth; ++i) sum += lanes[i];
+    for (int i = n - n % kWidth; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+}
+
+// Half the squared distance to each entry, but for the residual's own norm, from bfloat16 -> the least.
+inline float scan(const Codebooks& books, int stage, const float* residual, float* scores) {
+    alignas(64) uint32_t x[kMaxHidden];
+    for (int i = 0; i < books.dimension; i += kWidth)
+        put<true>(reinterpret_cast<char*>(x), i, load(residual + i, books.dimension - i), books.dimension - i);
+    Matrix m = books.scan;
+    m.weights += stage * (size_t(books.size) * m.words);
+    m.bias += size_t(stage) * books.size;
+    const Row row{x, nullptr, nullptr, nullptr};
+    Floats least = splat(__builtin_huge_valf());
+    product<true>(m, &row, 1, [&](int, int output, Floats v) {
+        store(scores + output, v, kWidth);
+        least = v < least ? v : least;
+    });
+    float best = least[0];
+    for (int i = 1; i < kWidth; ++i) best = least[i] < best ? least[i] : best;
+    return best;
+}
+
+// Rounding both factors to 8 digits moves a product by at most 2^-8 of itself and a little; a sum of products by no
+// more than that part of the two norms' product. An entry whose score is further than twice that from the least is out.
+inline int nearest(const Codebooks& books, int stage, const float* residual) {
+    alignas(64) float scores[kMaxEntries];
+    const float least = scan(books, stage, residual, scores);
+    const float norm = __builtin_sqrtf(dot(residual, residual, books.dimension));
+    const float limit = least + 2.f * 0.0040f * norm * books.max_norms[stage];
+    const float* entries = books.entries + size_t(stage) * books.size * books.dimension;
+    const float* half_norms = books.half_norms + size_t(stage) * books.size;
+    int best = 0;
+    float best_score = __builtin_huge_valf();
+    for (int i = 0; i < books.size; ++i) {
+        if (scores[i] > limit) continue;
+        const float score = half_norms[i] - dot(residual, entries + size_t(i) * books.dimension, books.dimension);
+        if (score < best_score) best = i, best_score = score;
+    }
+    return best;
+}
+
+struct Quiet {  // numbers too small to matter are zero while this lives: they cost a hundred cycles each
+#if defined(__SSE2__)
+    unsigned before = __builtin_ia32_stmxcsr();
+    Quiet() { __builtin_ia32_ldmxcsr(before | 0x8040); }
+    ~Quiet() { __builtin_ia32_ldmxcsr(before); }
+#elif defined(__aarch64__)
+    uint64_t before;
+    Quiet() {
+        asm volatile("mrs %0, fpcr" : "=r"(before));
+        asm volatile("msr fpcr, %0" : : "r"(before | (1 << 24)));
+    }
+    ~Quiet() { asm volatile("msr fpcr, %0" : : "r"(before)); }
+#endif
+};
+
+void encode_streams(const Model& model, Scratch* scratch, int count, const EncodeCall& call) {
+    const Quiet quiet;
+    Stream streams[kMaxBatch];
+    const Stage& first = model.encoder.stages[0];
+    const int channels = model.film_channels, dimension = model.codebooks.dimension;
+    for (int i = 0; i < count; ++i) {
+        streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, scratch[i].residual, call.states[i], scratch[i].film};
+        __builtin_memcpy(streams[i].buffers[0] + first.context * row_bytes(first), call.pcm[i],
+                         first.rows_in * row_bytes(first));
+        for (int c = 0; c < 2 * channels; ++c)
+            scratch[i].film[c] = model.film[c] + call.denoise[i] * model.film[2 * channels + c];
+    }
+    run(model.encoder, streams, count);
+    for (int stage = 0; stage < model.codebooks.count; ++stage)
+        for (int i = 0; i < count; ++i) {
+            if (stage >= call.n_q[i]) continue;
+            float* z = streams[i].residual;
+            const int code = nearest(model.codebooks, stage, z);
+            const float* entry = model.codebooks.entries + (size_t(stage) * model.codebooks.size + code) * dimension;
+            for (int k = 0; k < dimension; ++k) z[k] -= entry[k];
+            call.codes[i][stage] = static_cast<int16_t>(code);
+        }
+}
+
+void decode_streams(const Model& model, Scratch* scratch, int count, const DecodeCall& call) {
+    const Quiet quiet;
+    Stream streams[kMaxBatch];
+    const Stage& first = model.decoder.stages[0];
+    const int dimension = model.codebooks.dimension;
+    for (int i = 0; i < count; ++i) {
+        float* z = scratch[i].residual;
+        streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, z, call.states[i], nullptr};
+        for (int k = 0; k < first.channels; ++k) z[k] = k == dimension ? 1.f : 0.f;
+        for (int stage = 0; stage < call.n_q[i]; ++stage) {
+            const size_t entry = size_t(stage) * model.codebooks.size + call.codes[i][stage];
+            for (int k = 0; k < dimension; ++k) z[k] += model.codebooks.entries[entry * dimension + k];
+        }
+        char* row = streams[i].buffers[0] + first.context * row_bytes(first);
+        for (int k = 0; k < first.channels; k += kWidth) {
+            const int lanes = first.channels - k;
+            first.main.half ? put<true>(row, k, load(z + k, lanes), lanes) : put<false>(row, k, load(z + k, lanes), lanes);
+        }
+    }
+    run(model.decoder, streams, count);
+    for (int i = 0; i < count; ++i)
+        __builtin_memcpy(call.pcm[i], streams[i].residual, model.hop * sizeof(float));
+}
+
+}  // namespace
+
+namespace thinline {
+extern const Backend THINLINE_ISA;
+const Backend THINLINE_ISA = {encode_streams, decode_streams};
+}  // namespace thinline

@@ -1,0 +1,146 @@
+"""A model's tensors as the stages that the native engine runs: each one matrix product over rows of its input.
+
+Rows are channel-last, so a window of a convolution is one run of memory. A strided convolution reads every `stride`-th
+window; a dilated one reads `kernel` runs; a transposed one makes `stride` rows of output at once from two rows of
+input. A convolution and a projection with nothing between them are one: the encoder's last with the projection to the
+search dimension, the decoder's first with the projection back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codec.config import CodecConfig
+
+Floats = NDArray[np.float32]
+Tensors = dict[str, Floats]
+
+LAST_ROWS = 16  # samples that the decoder's last convolution makes at a time, side by side in one vector
+
+
+class Product(NamedTuple):
+    weights: Floats  # [outputs, inputs], in the order in which the inputs lie in memory
+    bias: Floats  # [outputs]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A matrix product, or a residual unit: two, with ELU before each and the input added. Counts are elements."""
+
+    product: Product
+    channels: int
+    context: int  # rows of input that are kept for the next step
+    rows_in: int
+    rows_out: int
+    taps: int
+    run: int
+    tap_stride: int
+    row_stride: int
+    pointwise: Product | None = None
+    single: bool = False  # float32 in every precision: it reads or makes sound
+    film: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    encoder: list[Stage]
+    decoder: list[Stage]
+    codebooks: Floats  # [quantizers, entries, dimension]
+    film: Floats  # [4, channels]: scale and shift with denoising off, what switching it on adds
+
+
+def plan(config: CodecConfig, tensors: Tensors) -> Plan:
+    """Raises KeyError for a tensor that is missing."""
+    gamma, beta = tensors["encoder.film.gamma"], tensors["encoder.film.beta"]
+    return Plan(
+        _encoder(config, tensors),
+        _decoder(config, tensors),
+        tensors["quantizer.codebooks"],
+        np.stack([gamma[0], beta[0], gamma[1] - gamma[0], beta[1] - beta[0]]),
+    )
+
+
+def _encoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
+    rows, width = config.hop, config.channels
+    stages = [_windows(_product(tensors, "encoder.first"), 1, config.kernel, rows, single=True)]
+    for block, stride in enumerate(config.strides):
+        name = f"encoder.blocks.{block}"
+        stages += _units(config, tensors, name, width, rows)
+        down = _product(tensors, f"{name}.down")
+        stages.append(_windows(down, width, 2 * stride, rows, stride, film=block == len(config.strides) - 1))
+        rows, width = rows // stride, 2 * width
+    last = _product(tensors, "encoder.last")
+    inward = tensors["quantizer.project_in.weight"][:, :, 0].astype(np.float64)
+    composed = Product(
+        (inward @ last.weights).astype(np.float32),
+        (inward @ last.bias + tensors["quantizer.project_in.bias"]).astype(np.float32),
+    )
+    return [*stages, _windows(composed, width, config.embedding_kernel, rows)]
+
+
+def _decoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
+    rows, width = 1, config.channels << len(config.strides)
+    stages = [_windows(_first(config, tensors), config.code_dimension + 2, config.kernel, rows)]
+    for block, stride in enumerate(reversed(config.strides)):
+        name, width = f"decoder.blocks.{block}", width // 2
+        stages.append(_windows(_transposed(tensors, f"{name}.up", stride), 2 * width, 2, rows))
+        rows *= stride
+        stages += _units(config, tensors, name, width, rows)
+    return [*stages, _last(config, tensors)]
+
+
+def _first(config: CodecConfig, tensors: Tensors) -> Product:
+    """The decoder's first convolution of projected codes. Beside the codes stands a channel that is 1 in every frame
+    and 0 before the first, where the projection's bias is not there either; one more fills the row up to pairs."""
+    first = tensors["decoder.first.conv.weight"].astype(np.float64)  # [outputs, D, kernel]
+    outward = tensors["quantizer.project_out.weight"][:, :, 0]
+    columns = np.column_stack([outward, tensors["quantizer.project_out.bias"], np.zeros(len(outward))])
+    weights = np.einsum("odk,dc->okc", first, columns).reshape(len(first), -1)
+    return Product(weights.astype(np.float32), tensors["decoder.first.bias"])
+
+
+def _last(config: CodecConfig, tensors: Tensors) -> Stage:
+    """One sample is one output, which would leave a vector nearly empty: so LAST_ROWS windows, each a row later, are
+    one wide window with as many outputs, most of its weights zero."""
+    product, width = _product(tensors, "decoder.last"), config.channels
+    window = (config.kernel + LAST_ROWS - 1) * width
+    weights = np.zeros((LAST_ROWS, window), dtype=np.float32)
+    for row in range(LAST_ROWS):
+        weights[row, row * width :][: product.weights.size] = product.weights[0]
+    wide = Product(weights, np.repeat(product.bias, LAST_ROWS))
+    rows, context = config.hop, config.kernel - 1
+    return Stage(wide, width, context, rows, rows // LAST_ROWS, 1, window, 0, LAST_ROWS * width, single=True)
+
+
+def _units(config: CodecConfig, tensors: Tensors, block: str, width: int, rows: int) -> list[Stage]:
+    stages = []
+    for index, dilation in enumerate(config.dilations):
+        dilated, pointwise = (_product(tensors, f"{block}.units.{index}.{part}") for part in ("dilated", "pointwise"))
+        taps, run = (1, config.kernel * width) if dilation == 1 else (config.kernel, width)
+        context = (config.kernel - 1) * dilation
+        stages.append(Stage(dilated, width, context, rows, rows, taps, run, dilation * width, width, pointwise))
+    return stages
+
+
+def _windows(
+    product: Product, channels: int, kernel: int, rows: int, stride: int = 1, single: bool = False, film: bool = False
+) -> Stage:
+    run, step = kernel * channels, stride * channels
+    return Stage(product, channels, kernel - stride, rows, rows // stride, 1, run, 0, step, None, single, film)
+
+
+def _product(tensors: Tensors, name: str) -> Product:
+    weight = tensors[f"{name}.conv.weight"]  # [outputs, channels, kernel]
+    return Product(np.ascontiguousarray(weight.transpose(0, 2, 1)).reshape(len(weight), -1), tensors[f"{name}.bias"])
+
+
+def _transposed(tensors: Tensors, name: str, stride: int) -> Product:
+    """Of the row before and this one: what the one before left for this step comes first."""
+    weight = tensors[f"{name}.conv.weight"]  # [channels, outputs, 2 * stride]
+    halves = [weight[:, :, stride:], weight[:, :, :stride]]
+    rows = np.concatenate([half.transpose(2, 1, 0).reshape(-1, len(weight)) for half in halves], axis=1)
+    return Product(np.ascontiguousarray(rows), np.tile(tensors[f"{name}.bias"], stride))

@@ -1,0 +1,199 @@
+"""The native engine: every instruction set that this processor has, in both precisions, against the reference."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codec.audiofile import read_audio
+from codec.config import CodecConfig
+from codec.engine import load_engine
+from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, EngineError, EngineUnavailableError, Pcm
+from codec.engine.native import NativeEngine, choose_set
+from codec.engine.native.binding import instruction_sets, open_library
+from codec.engine.native.build import LIBRARY
+from codec.weights import open_weights, shipped
+
+# What bfloat16 may cost on real speech; docs/engine.md has what was measured.
+LEAST_SNR_DB = 40.0
+LEAST_EQUAL_CODES = 0.9
+
+SETS = ("portable", "avx2", "avx512", "avx512bf16")
+FRAMES = 75
+
+
+@pytest.fixture(scope="module")
+def library() -> ctypes.CDLL:
+    try:
+        return open_library(LIBRARY)
+    except EngineUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=SETS)
+def instruction_set(request: pytest.FixtureRequest, library: ctypes.CDLL) -> str:
+    name = str(request.param)
+    if not instruction_sets(library).get(name):
+        pytest.skip(f"this processor does not have {name}")
+    return name
+
+
+@pytest.fixture(scope="module")
+def exact(instruction_set: str) -> NativeEngine:
+    return NativeEngine(open_weights(shipped("base")), "fp32", instruction_set)
+
+
+@pytest.fixture(scope="module")
+def quick(instruction_set: str) -> NativeEngine:
+    return NativeEngine(open_weights(shipped("base")), "bf16", instruction_set)
+
+
+@pytest.fixture(scope="module")
+def speech(heldout_speech: list[Path]) -> Pcm:
+    hop = CodecConfig().hop
+    return read_audio(heldout_speech[3])[: FRAMES * hop].reshape(-1, hop)
+
+
+def encoded(engine: Engine, frames: Pcm, n_q: int = 24, denoise: float = 0.0) -> list[Codes]:
+    state, codes = engine.encoder_state(), []
+    for frame in frames:
+        code, state = engine.encode(frame, n_q, denoise, state)
+        codes.append(code)
+    return codes
+
+
+def decoded(engine: Engine, codes: list[Codes]) -> Pcm:
+    state, sound = engine.decoder_state(), []
+    for code in codes:
+        frame, state = engine.decode(code, state)
+        sound.append(frame)
+    return np.stack(sound)
+
+
+@pytest.fixture(scope="module")
+def wanted(speech: Pcm) -> tuple[list[Codes], Pcm]:
+    """The reference's codes, and what it makes of them."""
+    reference = load_engine("torch")
+    codes = encoded(reference, speech)
+    return codes, decoded(reference, codes)
+
+
+def test_fp32_gives_the_references_codes_and_sound(
+    exact: NativeEngine, speech: Pcm, wanted: tuple[list[Codes], Pcm]
+) -> None:
+    codes, pcm = wanted
+    given = encoded(exact, speech)
+    # Of two entries equally near, rounding may choose either; test_engines.py proves such ties to be ties.
+    assert sum(np.array_equal(*pair) for pair in zip(given, codes, strict=True)) >= 0.98 * len(codes)
+    np.testing.assert_allclose(decoded(exact, codes), pcm, rtol=0, atol=1e-5)
+
+
+def test_bf16_stays_within_its_tolerance(quick: NativeEngine, speech: Pcm, wanted: tuple[list[Codes], Pcm]) -> None:
+    codes, pcm = wanted
+    given = decoded(quick, codes)
+    assert 10 * np.log10(np.square(pcm).sum() / np.square(given - pcm).sum()) > LEAST_SNR_DB
+    assert (np.array(encoded(quick, speech, n_q=8)) == np.array(codes)[:, :8]).mean() > LEAST_EQUAL_CODES
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_stream_does_not_feel_the_others_in_its_batch(
+    precision: str, exact: NativeEngine, quick: NativeEngine, speech: Pcm
+) -> None:
+    """Every size of a batch, beyond the largest that is computed at a time; bit by bit."""
+    engine = exact if precision == "fp32" else quick
+    settings = [(1 + i % 24, (i % 5) / 4) for i in range(18)]
+    sounds = [np.roll(speech, 5 * i, axis=0)[:2] for i in range(18)]
+    alone = [encoded(engine, sound, *setting) for sound, setting in zip(sounds, settings, strict=True)]
+    heard = [decoded(engine, codes) for codes in alone]
+    for size in (1, 2, 3, 5, 8, 9, 16, 18):
+        encoders = [engine.encoder_state() for _ in range(size)]
+        decoders = [engine.decoder_state() for _ in range(size)]
+        for frame in range(2):
+            steps = [EncodeStep(sounds[i][frame], *settings[i], encoders[i]) for i in range(size)]
+            coded = engine.encode_many(steps)
+            spoken = engine.decode_many([DecodeStep(alone[i][frame], decoders[i]) for i in range(size)])
+            for i in range(size):
+                assert np.array_equal(coded[i][0], alone[i][frame])
+                assert np.array_equal(spoken[i][0], heard[i][frame])
+
+
+def test_a_stream_costs_less_than_it_may(quick: NativeEngine, exact: NativeEngine) -> None:
+    for engine, limit in ((quick, 150_000), (exact, 300_000)):
+        assert engine.encoder_state().memory.nbytes + engine.decoder_state().memory.nbytes < limit
+
+
+def test_sound_far_too_loud_and_silence_stay_finite(exact: NativeEngine, quick: NativeEngine) -> None:
+    hop = exact.config.hop
+    frames = np.concatenate([np.full((2, hop), 1e4), np.zeros((2, hop)), np.full((2, hop), 1e-42)]).astype(np.float32)
+    for engine in (exact, quick):
+        assert np.isfinite(decoded(engine, encoded(engine, frames))).all()
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (EncodeStep(np.zeros(319, np.float32), 8, 0.0, None), "a frame has 320 samples"),
+        (EncodeStep(np.zeros(320, np.float32), 0, 0.0, None), r"n_q is outside 1\.\.24"),
+        (EncodeStep(np.zeros(320, np.float32), 25, 0.0, None), r"n_q is outside 1\.\.24"),
+        (DecodeStep(np.zeros(0, np.int16), None), r"number of codes is outside 1\.\.24"),
+        (DecodeStep(np.zeros(25, np.int16), None), r"number of codes is outside 1\.\.24"),
+        (DecodeStep(np.array([1024], np.int16), None), r"a code is outside 0\.\.1023"),
+        (DecodeStep(np.array([-1], np.int16), None), r"a code is outside 0\.\.1023"),
+    ],
+)
+def test_what_would_reach_beyond_memory_is_refused(
+    step: EncodeStep | DecodeStep, message: str, library: ctypes.CDLL
+) -> None:
+    engine = load_engine("native")
+    take = engine.encode if isinstance(step, EncodeStep) else engine.decode
+    with pytest.raises(ValueError, match=message):
+        take(*step)
+
+
+def test_the_variables_choose(monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL) -> None:
+    monkeypatch.setenv("THINLINE_NATIVE_ISA", "portable")
+    monkeypatch.setenv("THINLINE_NATIVE_PRECISION", "fp32")
+    engine = load_engine("native")
+    assert isinstance(engine, NativeEngine)
+    assert (engine.instruction_set, engine.precision) == ("portable", "fp32")
+
+
+@pytest.mark.parametrize("name", [None, "native"])
+@pytest.mark.parametrize(
+    ("variable", "value"), [("THINLINE_NATIVE_ISA", "abacus"), ("THINLINE_NATIVE_PRECISION", "f8")]
+)
+def test_a_setting_that_there_is_not_is_an_error(
+    name: str | None, variable: str, value: str, monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(EngineError, match=rf"{variable}: '{value}' is not one of"):
+        load_engine(name)
+
+
+def test_an_instruction_set_that_is_not_here_is_refused_by_name() -> None:
+    with pytest.raises(EngineError, match="this processor does not have fast"):
+        choose_set({"fast": False, "slow": True}, "fast")
+    assert choose_set({"fast": False, "slow": True}, None) == "slow"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x7fELF"], ids=["missing", "empty", "damaged"])
+def test_onnx_runs_where_the_library_cannot_be_loaded(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = tmp_path / "libthinline.so"
+    if content is not None:
+        library.write_bytes(content)
+    monkeypatch.setattr("codec.engine.native.LIBRARY", library)
+    assert load_engine().name == "onnx"
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["engine onnx is used"]
+    with pytest.raises(EngineError, match="native engine"):
+        load_engine("native")
+
+
+def test_a_library_of_other_sources_is_refused(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codec.engine.native.build.digest", lambda: "0" * 16)
+    with pytest.raises(EngineUnavailableError, match="built from other sources"):
+        open_library(LIBRARY)
