@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": ("server.commands.serve", "serve calls to browsers and headless peers"),
     "token": ("server.commands.token", "make a token, or a link, that lets someone into a room"),
     "call": ("client.commands.call", "join a call from the terminal: play a file, record the other side"),
+    "load": ("client.commands.load", "hold many calls at once with a server, and measure them"),
     "encode": ("codec.commands.encode", "encode a sound file into a .tl file"),
     "decode": ("codec.commands.decode", "decode a .tl file into a WAV file"),
     "info": ("codec.commands.info", "describe a .tl file, or the codec itself"),

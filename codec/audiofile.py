@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import av
 import numpy as np
+from av import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -57,7 +59,7 @@ def write_audio(path: Path, pcm: NDArray[np.float32], sample_rate: int = SAMPLE_
     Raises AudioFileError for a name that does not end in .wav, OSError where the file can't be written.
     """
     check_writable_name(path)
-    samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
+    samples = _to_int16(pcm)
     with replacing(path) as part, wave.open(str(part), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(samples.itemsize)
@@ -65,10 +67,26 @@ def write_audio(path: Path, pcm: NDArray[np.float32], sample_rate: int = SAMPLE_
         file.writeframes(samples.tobytes())
 
 
+def to_flac(pcm: NDArray[np.float32], sample_rate: int = SAMPLE_RATE) -> bytes:
+    """pcm [samples], clipped to [-1, 1] -> a 16-bit mono FLAC file, which every browser plays."""
+    out = BytesIO()
+    with av.open(out, "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=sample_rate, layout="mono", format="s16")
+        frame = AudioFrame.from_ndarray(_to_int16(pcm)[None], format="s16", layout="mono")
+        frame.sample_rate = sample_rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
 def check_writable_name(path: Path) -> None:
     """Raises AudioFileError where `write_audio` would: to know it before the work, not after."""
     if path.suffix.lower() != ".wav":
         raise AudioFileError(f"{path}: sound is written as WAV only; choose a name that ends in .wav")
+
+
+def _to_int16(pcm: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
 
 
 def _blocks(container: InputContainer, sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -11,7 +11,7 @@ from collections import deque
 
 import numpy as np
 
-from codec.conceal import FADE_FRAMES, Concealment
+from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
 
@@ -139,11 +139,9 @@ class StreamDecoder:
         """Back to silence before the first frame; the counters stay."""
         self._state = self.engine.decoder_state()
         self._queue: deque[Codes | object] = deque()
-        self._codes: Codes | None = None  # of the step that was begun; `_concealing`: they were played before
-        self._concealing = False
-        self._last: Codes | None = None
+        self._silence = False  # comfort noise was asked for, for the frame that was begun
+        self._begun = False  # sound has been played
         self._end: int | None = None
-        self._missing = 0
         self._concealment = Concealment(self.engine.config.hop)
 
     @property
@@ -154,7 +152,7 @@ class StreamDecoder:
     @property
     def quiet(self) -> bool:
         """Whether a frame more or less would not be heard, after what was pulled last."""
-        return self._missing > 0 or self._concealment.quiet
+        return self._concealment.quiet
 
     def push(self, packet: Packet) -> None:
         """Raises PacketError for a packet of another model, or one older than what was pushed before."""
@@ -175,22 +173,28 @@ class StreamDecoder:
     def begin(self) -> DecodeStep | None:
         """A frame is due -> the step that it needs, or None; the result goes to `finish` before the next `begin`."""
         codes = self._queue.popleft() if self._queue else None
-        self._codes, self._concealing = None, False
-        if isinstance(codes, np.ndarray):
-            self._codes = codes
-        elif codes is None and self._last is not None and self._missing < FADE_FRAMES:
-            self._codes, self._concealing = self._last, True
-        return None if self._codes is None else DecodeStep(self._codes, self._state)
+        self._silence = codes is SILENCE
+        return DecodeStep(codes, self._state) if isinstance(codes, np.ndarray) else None
 
     def finish(self, result: tuple[Pcm, State] | None, seconds: float = 0.0) -> Pcm:
         """Takes the step's result, None where there was none, and what it cost -> pcm [hop] in [-1, 1]."""
         if result is None:
-            self._missing += 1
-            self.noise += 1
-            return self._concealment.noise()
+            return self._stand_in()
         pcm, self._state = result
         self.compute_seconds += seconds
-        return self._play(np.clip(pcm, -1.0, 1.0))
+        self.played += 1
+        self._begun = True
+        return self._concealment.play(np.clip(pcm, -1.0, 1.0))
+
+    def _stand_in(self) -> Pcm:
+        if self._silence or not self._begun:
+            self.noise += 1
+            return self._concealment.silence()
+        if self._concealment.audible:
+            self.concealed += 1
+        else:
+            self.noise += 1
+        return self._concealment.conceal()
 
     def _next(self) -> Pcm:
         step = self.begin()
@@ -199,16 +203,3 @@ class StreamDecoder:
         started = time.thread_time()
         result = self.engine.decode(*step)
         return self.finish(result, time.thread_time() - started)
-
-    def _play(self, pcm: Pcm) -> Pcm:
-        if self._concealing:
-            self.concealed += 1
-            self._missing += 1
-            return self._concealment.fading(pcm, self._missing - 1)
-        self.played += 1
-        self._last = self._codes
-        missing, self._missing = self._missing, 0
-        if missing:
-            return self._concealment.returning(pcm, missing)
-        self._concealment.observe(pcm)
-        return pcm

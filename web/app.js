@@ -8,7 +8,7 @@ import { AudioPath, listMicrophones, processing } from "./audio.js";
 import { Problem, missingSupport } from "./errors.js";
 import { kbps, sinceFrame, suggestRoom } from "./format.js";
 import { Session } from "./session.js";
-import { chooseTransport } from "./transports/choose.js";
+import { chooseTransports } from "./transports/choose.js";
 import { readToken } from "./token.js";
 import { Page } from "./ui.js";
 
@@ -101,8 +101,8 @@ async function join() {
   state.audio.muted = state.muted;
   state.audio.onLost = microphoneLost;
   state.audio.onSuspended = askForSound;
-  const transport = chooseTransport(parameters.get("transport"));
-  state.session = new Session(state.audio, transport, (type, detail) => on[type](detail));
+  const transports = chooseTransports(parameters.get("transport"));
+  state.session = new Session(state.audio, transports, (type, detail) => on[type](detail));
   state.session.join({
     room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise, token: token?.text ?? null,
   });
@@ -136,6 +136,7 @@ function end(status) {
   clearTimeout(state.bitrateTimer);
   state.session?.leave();
   state.session = state.audio = state.peer = null;
+  page.reconnecting(false);
   page.phase = "lobby";
   page.lobby(status);
   page.say("bitrate", "");
@@ -159,12 +160,23 @@ const on = {
     if (!state.audio.running) setTimeout(() => state.audio && !state.audio.running && askForSound(), 700);
   },
 
+  reconnecting() {
+    page.reconnecting(true);
+    page.headline("Reconnecting …", "The connection broke off. It is being set up again.");
+  },
+
+  back({ room }) {
+    page.reconnecting(false);
+    page.bitrate(room.bitrate_kbps);
+  },
+
   peer({ participant, reason, there }) {
     const before = state.peer?.name ?? "The other person";
     state.peer = participant;
     page.peer(participant);
     const news = there ? "You joined the call, and can talk." : "They joined the call, and you can talk.";
     if (participant) page.headline(`${participant.name} is on the line.`, news);
+    else if (there) alone("You are back, and alone in the call.");
     else alone(reason === "left" ? `${before} left the call.` : `${before} vanished: the connection broke off.`);
   },
 

@@ -85,6 +85,11 @@ export class AudioPath {
     return port2;
   }
 
+  /** What is played from now on has nothing to do with what was played. */
+  startAnew() {
+    this.#playback.port.postMessage({ anew: true });
+  }
+
   /** A silent track in step with the microphone's frames. */
   beat() {
     this.#beat ??= new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1 });

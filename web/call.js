@@ -27,6 +27,10 @@ export class Call {
     return this.#transport.counts;
   }
 
+  get connected() {
+    return this.#connection.connectionState === "connected";
+  }
+
   async offer() {
     await this.#connection.setLocalDescription(await this.#connection.createOffer());
     this.send("offer", { sdp: this.#connection.localDescription.sdp, transport: this.#name });

@@ -89,6 +89,13 @@ export function connectionFailed() {
     "A firewall may block UDP. Try another network, or ask whoever runs the server for a TURN relay.");
 }
 
+const PASSING = new Set(["server-unreachable", "server-gone", "media", "shutdown", "node-full", "room-full", "internal"]);
+
+/** Whether a fault in mid-call may pass by itself, as when the server restarts, or our own old seat is still taken. */
+export function isPassing(problem) {
+  return PASSING.has(problem.code);
+}
+
 /** What this browser lacks, or null when it has everything. */
 export function missingSupport(scope = window) {
   if (!scope.isSecureContext || !scope.navigator.mediaDevices?.getUserMedia) {

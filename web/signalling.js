@@ -3,8 +3,11 @@
 import { serverGone, serverProblem, serverUnreachable } from "./errors.js";
 
 export const VERSION = 1;
-const SILENCE_MS = 8000; // the server speaks every second; this long without a word means that it is gone
-const PING_MS = 2000;
+const SILENCE_MS = 4000; // the server speaks every second; this long without a word means that it is gone
+const OPEN_MS = 5000; // the same before the join
+const PROBE_MS = 1000; // the same after the network has changed
+const PING_MS = 1000;
+const BROKEN = 4000; // a close code of our own: not 1000, which would mean that we leave
 const FATAL = new Set(["version", "room-full", "node-full", "media", "internal"]); // the server closes after these
 
 /** One connection. `onMessage(message)` gets every message; `onEnd(problem)` is called once, when it has broken. */
@@ -49,6 +52,20 @@ export class Signalling {
     this.#socket.close();
   }
 
+  /** The network may have changed: whether the server still hears us must show soon. */
+  probe() {
+    if (!this.#joined || this.#ended) return;
+    const probedAt = performance.now();
+    this.#ping();
+    setTimeout(() => this.#heardAt < probedAt && this.#broken(), PROBE_MS);
+  }
+
+  /** Gives the socket up without a goodbye: the seat is wanted again. onEnd stays silent. */
+  drop() {
+    this.#stop();
+    this.#socket.close(BROKEN);
+  }
+
   #receive(text) {
     this.#heardAt = performance.now();
     const message = JSON.parse(text);
@@ -63,12 +80,14 @@ export class Signalling {
   }
 
   #tick() {
-    if (performance.now() - this.#heardAt > SILENCE_MS) {
+    if (performance.now() - this.#heardAt > (this.#joined ? SILENCE_MS : OPEN_MS)) {
       this.#broken();
-      this.#socket.close();
       return;
     }
-    if (!this.#joined) return;
+    if (this.#joined) this.#ping();
+  }
+
+  #ping() {
     this.#pingId += 1;
     this.#pings.set(this.#pingId, performance.now());
     this.send("ping", { id: this.#pingId });

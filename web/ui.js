@@ -47,6 +47,12 @@ export class Page {
     this.el.status.textContent = status;
   }
 
+  /** Whether the connection is broken and being mended: controls that need the server wait. */
+  reconnecting(on) {
+    document.body.dataset.link = on ? "broken" : "whole";
+    for (const id of ["denoise", "bitrate"]) this.el[id].disabled = on;
+  }
+
   lobby(status = "") {
     this.headline("Talk over a very thin\u00a0line.", status || "A call for two, at a few kilobits a second.");
     this.el["me-name"].textContent = "You";

@@ -38,13 +38,14 @@ class Document:
             "scores": [score.to_json() for score in table.scores],
         }
 
-    def write(self, path: Path) -> None:
-        with replacing(path) as part:
-            part.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_document(path: Path) -> Document:
-    """Raises EvaluationError for a file that `Document.write` did not make, OSError where there is none."""
+    """Raises EvaluationError for a file that is no document's JSON, OSError where there is none."""
     try:
         data = json.loads(path.read_text())
         if data["format"] != FORMAT:

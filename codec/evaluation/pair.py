@@ -56,3 +56,10 @@ def delay_of(reference: NDArray[np.floating], degraded: NDArray[np.floating]) ->
     reach = min(int(SAMPLE_RATE * MAX_DELAY_SECONDS), len(reference) - 1, len(degraded) - 1)
     around = np.concatenate([likeness[size - reach :], likeness[: reach + 1]])
     return int(np.argmax(around)) - reach
+
+
+def lined_up(reference: NDArray[np.float32], degraded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The degraded sound without its delay, as long as the reference: who switches hears the same word."""
+    delay = delay_of(reference, degraded)
+    moved = np.pad(degraded, (max(-delay, 0), 0))[max(delay, 0) :][: len(reference)]
+    return np.pad(moved, (0, len(reference) - len(moved)))

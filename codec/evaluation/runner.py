@@ -24,7 +24,7 @@ from codec.evaluation.systems import Carried, System
 # Each worker computes on one thread: the processes share the cores already.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-CLEAN = "clean"
+DENOISING, CLEAN = "denoising, ", "clean"
 INPUT, OFF, ON = "input", "denoise off", "denoise on"
 
 
@@ -153,5 +153,9 @@ def kind_of(job: Job) -> str:
     """What the tables call the kind of a job's clip."""
     snr = job.clip.snr_db
     if job.denoising:
-        return f"denoising, {CLEAN if snr is None else f'{snr:g} dB'}"
+        return f"{DENOISING}{CLEAN if snr is None else f'{snr:g} dB'}"
     return job.clip.kind if snr is None else f"{job.clip.kind}, {snr:g} dB"
+
+
+def is_denoising(kind: str) -> bool:
+    return kind.startswith(DENOISING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from codec.evaluation.errors import EvaluationError
 from codec.evaluation.lyra import Lyra
 from codec.evaluation.metrics import Metric
 from codec.evaluation.opus import Opus
-from codec.evaluation.runner import Job
+from codec.evaluation.runner import Job, kind_of
 from codec.evaluation.systems import System, Thinline
 
 PEERS = ("opus", "lyra")
@@ -90,15 +92,25 @@ def installed(metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dict[str, str
     return tuple(metric.name for metric in metrics if metric.name not in absent), absent
 
 
-def make_jobs(clips: Sequence[Clip], noises: Sequence[Path], snr_db: float, snrs_db: tuple[float, ...]) -> list[Job]:
-    """Every clip; with noise, all speech again in noise, and speech to denoise, clean and at each ratio."""
+def make_jobs(
+    clips: Sequence[Clip], noises: Sequence[Path], snr_db: float, snrs_db: tuple[float, ...], listen: int = 0
+) -> list[Job]:
+    """Every clip; with noise, all speech again in noise, and speech to denoise at each ratio and clean.
+
+    The first `listen` jobs of each kind keep their sounds.
+    """
     jobs = [Job(clip) for clip in clips]
     speech = [clip for clip in clips if clip.kind == SPEECH]
     if noises and speech:
         noise_of = {clip: noises[index % len(noises)] for index, clip in enumerate(speech)}
         jobs += [Job(clip.in_noise(noise_of[clip], snr_db)) for clip in speech]
-        jobs += [Job(clip, denoising=True) for clip in speech]
         jobs += [Job(clip.in_noise(noise_of[clip], snr), denoising=True) for snr in snrs_db for clip in speech]
+        jobs += [Job(clip, denoising=True) for clip in speech]
+    seen: Counter[str] = Counter()
+    for index, job in enumerate(jobs):
+        kind = kind_of(job)
+        jobs[index] = replace(job, listen=seen[kind] < listen)
+        seen[kind] += 1
     return jobs
 
 

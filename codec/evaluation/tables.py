@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from codec.evaluation.metrics import TITLES
-from codec.evaluation.scores import Table
+from codec.evaluation.scores import Condition, Table
 from codec.evaluation.statistics import Mean
 
 
-def mean_text(mean: Mean | None) -> str:
+def figure_text(figure: str, mean: Mean | None, signed: bool = False) -> str:
+    """Mean ± half the interval; STOI, which runs from 0 to 1, with a digit more."""
     if mean is None:
         return "-"
-    return f"{mean.mean:.2f}" if mean.half is None else f"{mean.mean:.2f}±{mean.half:.2f}"
+    digits = 3 if figure == "stoi" else 2
+    text = f"{mean.mean:{'+' if signed else ''}.{digits}f}"
+    return text if mean.half is None else f"{text}±{mean.half:.{digits}f}"
 
 
-def stoi_text(mean: Mean | None) -> str:
-    """A digit more: STOI runs from 0 to 1."""
-    if mean is None:
-        return "-"
-    return f"{mean.mean:.3f}" if mean.half is None else f"{mean.mean:.3f}±{mean.half:.3f}"
-
-
-def figure_text(figure: str, mean: Mean | None) -> str:
-    return stoi_text(mean) if figure == "stoi" else mean_text(mean)
+def measured(table: Table, conditions: Iterable[Condition]) -> list[str]:
+    """The figures that at least one of the conditions has."""
+    present = {name for condition in conditions for score in table.rows[condition].values() for name in score.figures}
+    return [figure for figure in table.figures if figure in present]
 
 
 def markdown(table: Table, kind: str) -> str:
     """One kind's means and 95 % intervals."""
-    figures = [figure for figure in table.figures if any(table.mean(c, figure) for c in table.of(kind))]
+    figures = measured(table, table.of(kind))
     lines = [["", "kbit/s", *(TITLES.get(figure, figure) for figure in figures)]]
     for condition in table.of(kind):
         rate = table.rate(condition)

@@ -16,11 +16,11 @@ class JitterPolicy:
     """All in frames, but for the quantile."""
 
     window: int = 150  # arrivals by which jitter is judged: a burst is forgotten after two seconds
-    quantile: float = 0.98  # of the frames that shall come in time
+    quantile: float = 0.99  # of the frames that shall come in time
     first_window: int = 75  # until so many came, the target is not below `first_target`
     first_target: float = 1.5
     cap: int = 12  # never more than this in the buffer
-    slack: float = 0.2  # how far beyond a whole frame the delay may be off before it is changed
+    slack: float = 0.2  # how much more than a whole frame too late is too late
     patience: int = 8  # pops for which it must be off, where the sound is quiet; a late tick is no reason yet
     loud_patience: int = 150  # the same where it is loud and a frame too much; by the square quicker for more
     jump: int = 1000  # a greater jump of the frame index is a sender that started anew
@@ -178,7 +178,7 @@ class JitterBuffer:
             return False
         policy, lead = self._policy, self._lead_ms(self._expected, due_ms) / self._frame_ms
         self._over.watch(lead - 1 - policy.slack)
-        self._under.watch(-lead - policy.slack)
+        self._under.watch(-lead)
         missing = self._expected not in self._slots
         easy = quiet or missing
         if self._over.pops >= (policy.patience if easy else self._loud_patience()):

@@ -74,10 +74,11 @@ def own_server() -> Iterator[Server]:
 
 
 @contextmanager
-def serve(**variables: str) -> Iterator[Server]:
-    """A server process with these environment variables more."""
+def serve(port: int = 0, **variables: str) -> Iterator[Server]:
+    """A server process with these environment variables more; on a free port if none is given."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | variables

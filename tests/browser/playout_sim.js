@@ -20,9 +20,20 @@ function random(seed) {
   };
 }
 
+/** Gilbert's model, for each [from, to, share]: a fifth of the frames, say, in bursts of four on average. */
+function bursty(chance, bursts) {
+  let bad = false;
+  return (now) => {
+    const burst = bursts.find(([from, to]) => now >= from && now < to);
+    bad = burst !== undefined && chance() < (bad ? 0.75 : burst[2] / (1 - burst[2]) / 4);
+    return bad;
+  };
+}
+
 /** When each frame reaches the loudspeaker's side: [{arrived, sequence, index}], in order of arrival. */
-function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat, restart }) {
+function network({ seconds, seed, first, jitter, loss, ppm, stalls, bursts, lost, repeat, restart }) {
   const chance = random(seed);
+  const burst = bursty(chance, bursts);
   const arrivals = [];
   const pace = FRAME * (1 + ppm / 1e6);
   for (let index = 0; index * pace < seconds * RATE; index += 1) {
@@ -30,7 +41,7 @@ function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat
     for (const [from, to] of stalls) {
       if (arrived >= from * RATE && arrived < to * RATE) arrived = to * RATE + index / 1000;
     }
-    if (chance() < loss || lost.includes(index)) continue;
+    if (burst(arrived / RATE) || chance() < loss || lost.includes(index)) continue;
     const sequence = restart !== null && index >= restart ? index - restart : (first + index) >>> 0;
     for (let copy = 0; copy <= repeat; copy += 1) arrivals.push({ arrived, sequence, index });
   }
@@ -38,7 +49,7 @@ function network({ seconds, seed, first, jitter, loss, ppm, stalls, lost, repeat
 }
 
 export function simulate(scenario) {
-  const calm = { jitter: 0, loss: 0, ppm: 0, stalls: [], lost: [], repeat: 0, restart: null, noise: false };
+  const calm = { jitter: 0, loss: 0, ppm: 0, stalls: [], bursts: [], lost: [], repeat: 0, restart: null, noise: false };
   const settings = { seconds: 4, seed: 1, first: 0, ...calm, ...scenario };
   const arrivals = network(settings);
   const hiss = random(settings.seed + 1);
@@ -56,7 +67,7 @@ export function simulate(scenario) {
     playout.pull(out.subarray(now, now + QUANTUM), now);
     if (now % RATE < QUANTUM) delays.push(playout.takeDelay());
   }
-  return { ...playout.counts, reserve: playout.reserve, delays, ...compare(out) };
+  return { ...playout.counts, target: playout.target, delays, ...compare(out) };
 }
 
 /** Largest step between neighbouring samples and where, and the error against the voice in the first second heard. */

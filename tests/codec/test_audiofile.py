@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from codec.audiofile import SAMPLE_RATE, AudioFileError, read_audio, write_audio
+from codec.audiofile import SAMPLE_RATE, AudioFileError, read_audio, to_flac, write_audio
 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 PITCH_HZ = 440.0
@@ -175,3 +175,10 @@ def test_a_bad_file_is_named_with_its_cause(tmp_path: Path, make: object, said: 
 def test_only_wav_is_written(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match=r"out\.flac: sound is written as WAV only"):
         write_audio(tmp_path / "out.flac", tone(SAMPLE_RATE))
+
+
+def test_flac_is_the_same_sound_in_fewer_bytes(tmp_path: Path) -> None:
+    path, pcm = tmp_path / "tone.flac", 2 * tone(SAMPLE_RATE) * np.linspace(0, 1, SAMPLE_RATE, dtype=np.float32)
+    path.write_bytes(to_flac(pcm))
+    np.testing.assert_allclose(read_audio(path), pcm.clip(-1, 1), atol=2**-15)
+    assert path.stat().st_size < 2 * len(pcm)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codec.audiofile import read_audio
-from codec.conceal import FADE_FRAMES
+from codec.conceal import CONCEALED_FRAMES
 from codec.engine import load_engine
 from codec.engine.base import Engine, Pcm
 from codec.packet import Packet, PacketError
@@ -154,9 +154,9 @@ def test_two_phases_give_the_same_sound(engine: Engine, packets: list[Packet]) -
         step = phased.begin()
         pcm = phased.finish(step and engine.decode(*step), 0.25)
         np.testing.assert_array_equal(pcm, whole.pull())
-    counts = (48, FADE_FRAMES, 12 - FADE_FRAMES)
+    counts = (48, CONCEALED_FRAMES, 12 - CONCEALED_FRAMES)
     assert (phased.played, phased.concealed, phased.noise) == counts
-    assert phased.compute_seconds == (48 + FADE_FRAMES) * 0.25
+    assert phased.compute_seconds == 48 * 0.25
 
 
 def test_a_shortage_conceals_then_plays_noise_then_fades_back(engine: Engine, packets: list[Packet]) -> None:
@@ -165,8 +165,8 @@ def test_a_shortage_conceals_then_plays_noise_then_fades_back(engine: Engine, pa
         decoder.push(packet)
     decoder.pull(60)
     gap = decoder.pull(20)
-    assert (decoder.played, decoder.concealed, decoder.noise) == (60, FADE_FRAMES, 20 - FADE_FRAMES)
-    noise = gap[FADE_FRAMES * 320 :]
+    assert (decoder.played, decoder.concealed, decoder.noise) == (60, CONCEALED_FRAMES, 20 - CONCEALED_FRAMES)
+    noise = gap[CONCEALED_FRAMES * 320 :]
     assert 0 < np.sqrt(np.mean(noise**2)) <= 0.01
     decoder.push(packets[80])
     back = decoder.pull()

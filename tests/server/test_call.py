@@ -14,6 +14,7 @@ from codec.audiofile import read_audio
 from codec.engine import load_engine
 from codec.stream import StreamDecoder, StreamEncoder
 from server.media.frame import frame_from_bytes, frame_to_bytes
+from server.media.jitter import JitterBuffer, JitterPolicy
 from server.protocol import Bitrate, Denoise, PeerLeft, SetBitrate, SetDenoise, Stats
 from server.session import Limits
 from tests.server.doubles import PATIENCE_SECONDS, PATIENT, Client, Serve, Server, Sound, TinyEngine
@@ -157,12 +158,16 @@ async def test_a_fault_of_the_codec_ends_the_session_that_has_it(
     assert "the engine was told to break" in caplog.text
 
 
+WAITS = JitterPolicy(first_target=5, first_window=10_000, patience=10_000, loud_patience=10**9)
+
+
 async def test_speech_arrives_as_the_codec_alone_gives_it(
     serve: Serve, heldout_speech: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real engine: what comes out of the call is what encoding and decoding the same clip gives."""
     monkeypatch.setattr("server.media.uplink.LATE_FRAMES", 10_000)  # a slow machine shall lose nothing here
     monkeypatch.setattr("server.media.downlink.LATE_FRAMES", 10_000)
+    monkeypatch.setattr("server.media.downlink.JitterBuffer", lambda frame_ms: JitterBuffer(frame_ms, WAITS))
     real = load_engine("onnx")
     speech = np.rint(read_audio(heldout_speech[0])[: 150 * HOP] * 32767).astype(np.float32) / 32768
     server = await serve(engine=real)
@@ -173,7 +178,7 @@ async def test_speech_arrives_as_the_codec_alone_gives_it(
         return jitter.played + jitter.lost + jitter.dropped
 
     for number, frame in enumerate(speech.reshape(-1, HOP)):
-        await wait_a_little(lambda number=number: number - passed() <= 4)
+        await wait_a_little(lambda number=number: number - passed() <= 7)
         speaker.channel.send(frame_to_bytes(number, 0, frame))
     await wait_a_little(lambda: passed() >= 150)
     heard = await drain(listener)

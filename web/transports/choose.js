@@ -5,8 +5,9 @@ import { RtpTransport } from "./rtp.js";
 
 export const TRANSPORTS = { rtp: RtpTransport, channel: ChannelTransport };
 
-/** The name of the first that this browser has, best first; `forced`, if it names one, is taken unseen. */
-export function chooseTransport(forced, scope = globalThis) {
-  if (forced in TRANSPORTS) return forced;
-  return Object.keys(TRANSPORTS).find((name) => TRANSPORTS[name].supported(scope)) ?? "channel";
+/** The names of those that this browser has, best first; `forced`, if it names one, is the only one, and taken unseen. */
+export function chooseTransports(forced, scope = globalThis) {
+  if (Object.hasOwn(TRANSPORTS, forced ?? "")) return [forced];
+  const known = Object.keys(TRANSPORTS).filter((name) => TRANSPORTS[name].supported(scope));
+  return known.length > 0 ? known : ["channel"];
 }

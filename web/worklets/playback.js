@@ -10,6 +10,7 @@ class Playback extends AudioWorkletProcessor {
     super();
     this.headerBytes = processorOptions.headerBytes;
     this.frameSamples = processorOptions.frameSamples;
+    this.options = processorOptions;
     this.playout = new Playout(processorOptions);
     this.energy = 0;
     this.sinceReport = 0;
@@ -19,7 +20,15 @@ class Playback extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => {
       if (data.frame) this.receive(new DataView(data.frame));
       if (data.source) this.follow(data.source);
+      if (data.anew) this.startAnew();
     };
+  }
+
+  /** A new stream may have any numbers; what was counted stays. */
+  startAnew() {
+    const { counts } = this.playout;
+    this.playout = new Playout(this.options);
+    Object.assign(this.playout.counts, counts);
   }
 
   follow(source) {
@@ -52,7 +61,7 @@ class Playback extends AudioWorkletProcessor {
       this.sinceDelay = 0;
     }
     const level = Math.sqrt(this.energy / this.sinceReport);
-    this.port.postMessage({ level, delayMs: this.delayMs, reserve: this.playout.reserve, ...this.playout.counts });
+    this.port.postMessage({ level, delayMs: this.delayMs, ...this.playout.counts });
     this.sinceReport = 0;
     this.energy = 0;
   }

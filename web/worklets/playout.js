@@ -1,64 +1,56 @@
 // The playout buffer: frames in, in any order; sound out, in order and on time.
 //
 // A plain object without clock or port, so that a test can drive it; time is counted in samples of the loudspeaker. Its
-// delay is steered by the *reserve*: how long the luckiest frame may have waited when it is due, or in other words how
-// much later it could have come. An underrun or a late frame raises the reserve, a long quiet time lowers it again; the
-// delay follows by playing slightly faster or slower, where nobody hears it. A frame that is missing is replaced by the
-// fading mirror image of what was last heard.
+// *target* is by how much frames come later than the luckiest one, but for a few; its *lead* is by how much the frame that
+// is due next is played later than the target asks. The lead is brought back to zero by playing slightly faster or
+// slower where nobody hears it, and for nothing where a frame is missing anyway. See docs/resilience.md.
 
+import { Arrivals } from "./arrivals.js";
+import { Concealment } from "./conceal.js";
 import { crossfade, shrink, stretch } from "./splice.js";
 
-const RESERVE_MIN_FRAMES = 1;
-const RESERVE_MAX_FRAMES = 14;
-const START_FRAMES = 2; // wait for so many above the reserve before the first is played
-const OVERFULL_FRAMES = 12; // above the reserve: from here sound is skipped instead of played faster
-const TOLERANCE_FRAMES = 0.5; // the delay is changed only if it is off by more
-const WINDOW_FRAMES = 75; // how long the frames are watched before the delay is changed
-const CALM_FRAMES = 750; // how long nothing must go wrong before the reserve shrinks
+const WINDOW_FRAMES = 150; // arrivals by which jitter is judged: a burst is forgotten after two seconds
+const QUANTILE = 0.99; // of the frames that shall come in time
+const FIRST_FRAMES = 75; // until so many came, the target is not below FIRST_TARGET_FRAMES
+const FIRST_TARGET_FRAMES = 1.5;
+const CAP_FRAMES = 15; // never more than this waits: from here sound is skipped instead of played faster
+const LIMIT_FRAMES = CAP_FRAMES - 2; // a delay beyond this is not waited for
+const TOO_EARLY_FRAMES = 0.25; // a lead below this grows: sound comes in grains, and some change all at once
+const TOO_LATE_FRAMES = 1; // a lead beyond this shrinks: more than a splice takes away
 const RESTART_FRAMES = 375; // a jump of the sequence beyond this is a new stream
 const ALIKE = 0.6; // correlation from which a splice is inaudible in speech
 const ALIKE_STEP = 0.004; // what a frame that had no such place takes off: noise has none, and hides splices
 const JOIN_SAMPLES = 64;
-const PAUSE_SAMPLES = 64; // the grain in which silence is played, and so in which it can end
+const PAUSE_SAMPLES = 64; // the grain in which concealment is played, and so in which it can end
 
 export class Playout {
+  #arrivals;
   #frames = new Map(); // unwrapped sequence -> { samples, arrived }
   #next = null; // sequence of the frame that is due next
   #newest = null;
-  #waiting = true;
+  #waiting = true; // for the first frame, or dry
+  #drySince = null; // null while the delay is still, or again, to be built up
   #chunk = new Float32Array(0); // what is being played, from #at
   #at = 0;
-  #heard; // the last two frames' worth of what was played
-  #mirror; // the same at the moment when concealment began
-  #concealed; // samples of concealment played since then
-  #leastWait = Infinity; // of the frames played in this window
-  #window = 0;
-  #calm = 0;
-  #debt = 0; // samples to take out (above 0) or to put in (below)
+  #concealment = new Concealment();
   #alike = ALIKE;
   #delays = { sum: 0, count: 0 };
 
   constructor({ frameSamples }) {
     this.frameSamples = frameSamples;
-    this.reserve = RESERVE_MIN_FRAMES;
     this.counts = { played: 0, missing: 0, late: 0, underruns: 0, skipped: 0 };
-    this.#heard = new Float32Array(2 * frameSamples);
-    this.#mirror = this.#heard.slice();
-    this.#concealed = this.#mirror.length;
+    this.#arrivals = new Arrivals({ window: WINDOW_FRAMES, quantile: QUANTILE, limit: LIMIT_FRAMES * frameSamples });
   }
 
   /** Takes one frame (Float32Array) that came at `now`, in samples of the loudspeaker's clock. */
   push(sequence, samples, now) {
     const index = this.#unwrap(sequence);
-    if (this.#next !== null && index < this.#next) {
-      this.counts.late += 1;
-      this.#raiseReserve();
-      return;
-    }
-    if (this.#frames.has(index)) return;
-    this.#frames.set(index, { samples, arrived: now });
+    this.#arrivals.add(now - index * this.frameSamples);
     this.#newest = this.#newest === null ? index : Math.max(this.#newest, index);
     this.#next ??= index;
+    if (this.#waiting && this.#drySince === null) this.#next = Math.min(this.#next, index);
+    if (index < this.#next) this.counts.late += 1;
+    else if (!this.#frames.has(index)) this.#frames.set(index, { samples, arrived: now });
   }
 
   /** Fills `out` (Float32Array) with the sound that is due at `now`. */
@@ -67,7 +59,6 @@ export class Playout {
     while (filled < out.length) {
       if (this.#at === this.#chunk.length) {
         this.#chunk = this.#nextChunk(now + filled);
-        this.#remember(this.#chunk);
         this.#at = 0;
       }
       const count = Math.min(out.length - filled, this.#chunk.length - this.#at);
@@ -84,8 +75,14 @@ export class Playout {
     return count ? sum / count : null;
   }
 
-  get waitingFrames() {
-    return this.#newest === null ? 0 : Math.max(0, this.#newest - this.#next + 1);
+  /** By how many samples a frame may come later than the luckiest and still be played in time. */
+  get target() {
+    const first = this.#arrivals.count < FIRST_FRAMES ? FIRST_TARGET_FRAMES * this.frameSamples : 0;
+    return Math.max(this.#arrivals.spread, first);
+  }
+
+  get #waitingFrames() {
+    return this.#frames.size ? this.#newest - this.#next + 1 : 0;
   }
 
   #unwrap(sequence) {
@@ -95,33 +92,55 @@ export class Playout {
     this.#frames.clear();
     this.#next = null;
     this.#newest = null;
-    this.#waiting = true;
+    this.#beginAnew();
     return sequence;
   }
 
-  #nextChunk(now) {
-    if (this.#waiting) {
-      if (this.waitingFrames < this.reserve + START_FRAMES) return this.#conceal(PAUSE_SAMPLES);
-      this.#waiting = false;
-      this.#settle();
-      this.#passHoles();
-    }
-    if (this.waitingFrames > this.reserve + OVERFULL_FRAMES) this.#skip();
-    if (this.#frames.has(this.#next)) return this.#join(this.#adapt(this.#take(now), now));
-    if (this.waitingFrames > 0) {
-      this.#next += 1;
-      this.counts.missing += 1;
-      return this.#conceal(this.frameSamples);
-    }
-    this.counts.underruns += 1;
-    this.#raiseReserve();
+  #beginAnew() {
     this.#waiting = true;
-    return this.#conceal(PAUSE_SAMPLES);
+    this.#drySince = null;
+    this.#arrivals.clear();
   }
 
-  /** After an underrun: what was lost meanwhile has had its time. */
-  #passHoles() {
-    for (; !this.#frames.has(this.#next); this.#next += 1) this.counts.missing += 1;
+  #nextChunk(now) {
+    if (this.#waiting && !this.#ready(now)) return this.#concealment.next(PAUSE_SAMPLES);
+    if (this.#waitingFrames > CAP_FRAMES) this.#skip();
+    if (this.#frames.has(this.#next)) return this.#join(this.#adapt(this.#take(now), now));
+    if (this.#frames.size) return this.#passMissing(now);
+    this.#waiting = true;
+    this.#drySince = now;
+    return this.#concealment.next(PAUSE_SAMPLES);
+  }
+
+  /** Whether the wait is over. Dry, it ends when the first frame that is there would have been due; a frame that is late
+   * is played at once, and the delay has grown. What was lost meanwhile has had its time. */
+  #ready(now) {
+    const dryFor = this.#drySince === null ? 0 : now - this.#drySince;
+    if (dryFor > CAP_FRAMES * this.frameSamples && !this.#frames.size) this.#beginAnew();
+    if (!this.#frames.size) return false;
+    const first = Math.min(...this.#frames.keys());
+    const early = this.#drySince === null
+      ? TOO_EARLY_FRAMES * this.frameSamples - this.#lead(first, now)
+      : (first - this.#next) * this.frameSamples - dryFor;
+    if (early > 0) return false;
+    if (this.#drySince !== null && first === this.#next) this.counts.underruns += 1;
+    this.counts.missing += first - this.#next;
+    this.#next = first;
+    this.#waiting = false;
+    return true;
+  }
+
+  #lead(index, now) {
+    return now - index * this.frameSamples - this.#arrivals.earliest - this.target;
+  }
+
+  /** Conceals a frame, for longer or shorter where the delay is to change: nothing is ever as cheap as this. */
+  #passMissing(now) {
+    const lead = this.#lead(this.#next, now);
+    this.#next += 1;
+    this.counts.missing += 1;
+    const most = 2 * this.frameSamples;
+    return this.#concealment.next(Math.max(PAUSE_SAMPLES, Math.min(most, Math.round(this.frameSamples - lead))));
   }
 
   #take(now) {
@@ -131,96 +150,50 @@ export class Playout {
     this.counts.played += 1;
     this.#delays.sum += now - arrived;
     this.#delays.count += 1;
-    this.#watch(now - arrived);
     return samples;
   }
 
-  /** Pays a part of the debt with this frame, if nobody will hear it. */
+  /** Makes this frame shorter or longer where the delay is to change, if nobody will hear it. */
   #adapt(samples, now) {
-    if (this.#debt === 0) return samples;
-    this.#alike -= ALIKE_STEP;
-    if (this.#debt > 0 && this.#frames.has(this.#next)) {
-      const both = new Float32Array(2 * this.frameSamples);
-      both.set(samples);
-      both.set(this.#frames.get(this.#next).samples, this.frameSamples);
-      const shorter = shrink(both, this.#alike);
-      if (shorter === null) return samples;
-      this.#take(now);
-      return this.#paid(shorter, both.length - shorter.length);
+    const off = this.#lead(this.#next - 1, now) / this.frameSamples;
+    if (off >= TOO_EARLY_FRAMES && off <= TOO_LATE_FRAMES) {
+      this.#alike = ALIKE;
+      return samples;
     }
-    const longer = this.#debt < 0 ? stretch(samples, this.#alike) : null;
-    return longer === null ? samples : this.#paid(longer, samples.length - longer.length);
+    this.#alike -= ALIKE_STEP * Math.max(1, off * off); // much too late is urgent
+    const changed = off < TOO_EARLY_FRAMES ? stretch(samples, this.#alike) : this.#shrunk(samples, now);
+    if (changed === null) return samples;
+    this.#alike = ALIKE;
+    return changed;
   }
 
-  #paid(chunk, samples) {
-    this.#alike = ALIKE;
-    const before = Math.sign(this.#debt);
-    this.#debt -= samples;
-    if (Math.sign(this.#debt) !== before) this.#settle();
-    return chunk;
+  /** This frame and the next as one that is shorter than both, or null. */
+  #shrunk(samples, now) {
+    if (!this.#frames.has(this.#next)) return null;
+    const both = new Float32Array(2 * this.frameSamples);
+    both.set(samples);
+    both.set(this.#frames.get(this.#next).samples, this.frameSamples);
+    const shorter = shrink(both, this.#alike);
+    if (shorter !== null) this.#take(now + this.frameSamples);
+    return shorter;
   }
 
   /** Fades from concealment, if any was played, into real sound. */
   #join(chunk) {
-    if (this.#concealed > 0) {
-      const joined = Float32Array.from(chunk);
-      crossfade(joined, 0, this.#conceal(JOIN_SAMPLES), 0, chunk, 0, JOIN_SAMPLES);
-      chunk = joined;
+    let joined = chunk;
+    if (this.#concealment.running) {
+      joined = Float32Array.from(chunk);
+      crossfade(joined, 0, this.#concealment.tail(JOIN_SAMPLES), 0, chunk, 0, JOIN_SAMPLES);
     }
-    this.#concealed = 0;
-    return chunk;
-  }
-
-  #remember(chunk) {
-    const kept = Math.min(chunk.length, this.#heard.length);
-    this.#heard.copyWithin(0, kept);
-    this.#heard.set(chunk.subarray(chunk.length - kept), this.#heard.length - kept);
-  }
-
-  #conceal(samples) {
-    if (this.#concealed === 0) this.#mirror.set(this.#heard);
-    const out = new Float32Array(samples);
-    const last = this.#mirror.length - 1;
-    for (let i = 0; i < samples && this.#concealed < last; i += 1) {
-      this.#concealed += 1;
-      out[i] = this.#mirror[last - this.#concealed] * (1 - this.#concealed / last);
-    }
-    return out;
+    this.#concealment.observe(joined);
+    return joined;
   }
 
   #skip() {
-    const next = this.#newest - this.reserve;
+    const next = this.#newest - Math.ceil(this.target / this.frameSamples);
     this.counts.skipped += next - this.#next;
     for (const index of this.#frames.keys()) if (index < next) this.#frames.delete(index);
     this.#next = next;
-    this.#conceal(1); // marks the cut, so that it is crossfaded
-    this.#settle();
-  }
-
-  #watch(wait) {
-    this.#leastWait = Math.min(this.#leastWait, wait);
-    this.#window += 1;
-    this.#calm += 1;
-    if (this.#calm >= CALM_FRAMES && this.reserve > RESERVE_MIN_FRAMES) {
-      this.reserve -= 1;
-      this.#calm = 0;
-    }
-    if (this.#window < WINDOW_FRAMES || this.#debt !== 0) return;
-    const excess = this.#leastWait - this.reserve * this.frameSamples;
-    this.#settle();
-    if (Math.abs(excess) > TOLERANCE_FRAMES * this.frameSamples) this.#debt = excess;
-  }
-
-  #settle() {
-    this.#debt = 0;
-    this.#alike = ALIKE;
-    this.#leastWait = Infinity;
-    this.#window = 0;
-  }
-
-  #raiseReserve() {
-    if (this.#calm < WINDOW_FRAMES && this.reserve > RESERVE_MIN_FRAMES) return; // one mishap, one step
-    this.reserve = Math.min(RESERVE_MAX_FRAMES, this.reserve + 1);
-    this.#calm = 0;
+    this.#concealment.tail(0); // marks the cut, so that it is crossfaded
   }
 }

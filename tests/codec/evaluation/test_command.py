@@ -90,6 +90,7 @@ def test_a_metric_that_is_not_installed_is_absent_and_the_rest_goes_on(
         (["--peers", "speex"], "peer 'speex' is not one of opus, lyra"),
         (["--metrics", "taste"], "metric 'taste' is not one of"),
         (["--weights", "nowhere"], "nowhere has no manifest.json"),
+        (["--mushra", "test", "--bitrates", "3,6,9,12,15,18"], "would have 13 sounds"),
         (["--max-clips", "0"], "--max-clips 0 is below 1"),
         (["--max-seconds", "0.1"], "--max-seconds 0.1 is below 0.5"),
         (["--json", "nowhere/out.json"], "nowhere/out.json: there is no folder nowhere"),
@@ -100,6 +101,36 @@ def test_what_cannot_be_done_is_said_before_the_work(
 ) -> None:
     assert evaluate("--data", data / "speech", *options) == 1
     assert text in capsys.readouterr().err
+
+
+def test_only_a_listening_test_measures_nothing(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--bitrates", "3,6", "--opus-bitrates", "12", "--max-seconds", "1", "--processes", "2", "--listen", "2"]
+    assert evaluate("--data", data, "--mushra", tmp_path / "test", *options) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'test' / 'index.html'}: 3 clips to judge\n"
+    assert sorted(path.name for path in (tmp_path / "test" / "sounds").iterdir()) == ["1.js", "2.js", "3.js"]
+
+
+def test_report_and_pictures_come_with_the_figures(data: Path, tmp_path: Path) -> None:
+    options = [
+        "--bitrates",
+        "6",
+        "--opus-bitrates",
+        "12",
+        "--metrics",
+        "stoi",
+        "--max-clips",
+        "1",
+        "--denoise-snrs",
+        "5",
+    ]
+    out = ["--html", tmp_path / "report.html", "--pictures", tmp_path / "pictures"]
+    assert evaluate("--data", data / "speech", "--noise", data / "noise", *out, *options, "--processes", "2") == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert page.count("<audio") == 3 + 3 + 4 + 4  # each kind's original and what became of it
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
+        "denoising.png", "noisy-speech.png", "speech.png",
+    ]  # fmt: skip
 
 
 def test_a_sound_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from codec.evaluation.document import Document, pairs, read_document
+from codec.evaluation.document import Document, pairs, read_document, write_json
 from codec.evaluation.errors import EvaluationError
 from codec.evaluation.scores import Condition, Score, Table
 from codec.evaluation.tables import markdown
@@ -25,7 +25,7 @@ OFF, ON = Condition("denoising", "ours", 6, "denoise off"), Condition("denoising
 def test_everything_survives_the_file(tmp_path: Path) -> None:
     table = Table([score("a", OURS_3, 2.0), score("b", OURS_3, None), score("a", OPUS, 3.0)])
     document = Document({"made": "now"}, {"stoi": "not installed: pystoi"}, ["ours"], table)
-    document.write(tmp_path / "out.json")
+    write_json(tmp_path / "out.json", document.to_json())
     assert read_document(tmp_path / "out.json").to_json() == document.to_json()
 
 
