@@ -16,7 +16,7 @@ builder = runpy.run_path(str(Path(__file__).parent / NATIVE / "build.py"))
 
 class BuildNative(build_ext):
     def get_ext_filename(self, name: str) -> str:
-        return str(NATIVE / builder["LIBRARY"].name)
+        return str(Path(*name.split(".")).with_name(builder["LIBRARY"].name))
 
     def build_extension(self, extension: Extension) -> None:
         library = Path(self.get_ext_fullpath(extension.name))
