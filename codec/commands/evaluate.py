@@ -15,7 +15,7 @@ from codec.config import BitrateError
 from codec.engine import EngineError
 from codec.evaluation.charts import bar_chart, bitrate_chart, denoise_chart, save
 from codec.evaluation.clips import find_clips, find_noise
-from codec.evaluation.document import Document, write_json
+from codec.evaluation.document import Document, others_of, read_document, write_json
 from codec.evaluation.errors import EvaluationError
 from codec.evaluation.metrics import METRICS, parse_metrics
 from codec.evaluation.mushra import check_size, write_test
@@ -58,6 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_engine_argument(parser)
     text("--bitrates", "3,6,9,12,18", "ours, kbit/s")
     text("--peers", "opus", f"of {','.join(PEERS)}; '' for none")
+    parser.add_argument("--with", dest="earlier", type=Path, metavar="JSON", help="take others' scores from there")
     text("--opus-bitrates", "6,9,12,16,24", "kbit/s")
     parser.add_argument("--lyra", type=Path, metavar="DIR", help="Lyra V2's weights: its three .tflite files")
     text("--metrics", ",".join(METRICS), "what to measure")
@@ -82,6 +83,7 @@ def evaluate(args: Namespace) -> int:
     denoisers = own_systems(args.engine, args.weights, (args.denoise_bitrate,), args.frames_per_packet)
     others, absent_peers = peers(args.peers, parse_numbers(args.opus_bitrates, "bitrates of Opus"), args.lyra)
     metrics, absent_metrics = installed(parse_metrics(args.metrics))
+    earlier = read_document(args.earlier) if args.earlier else None
     noises = find_noise(args.noise) if args.noise else []
     snrs = parse_numbers(args.denoise_snrs, "ratios")
     heard = args.listen if args.listen is not None else HEARD_BLIND if args.mushra else HEARD
@@ -97,8 +99,10 @@ def evaluate(args: Namespace) -> int:
         check_size(sum(len(system.bitrates_kbps) for system in (*ours, *others)))
     plan = Plan((*ours, *others), tuple(denoisers), metrics, args.max_seconds)
     outcomes = run_jobs(plan, jobs, args.processes)
-    table = Table(score for outcome in outcomes for score in outcome.scores)
-    document = Document(about(args, describe(ours)), absent, [system.name for system in ours], table)
+    scores, names = [score for outcome in outcomes for score in outcome.scores], [system.name for system in ours]
+    if earlier:
+        scores += others_of(earlier, names, scores)
+    document = Document(about(args, describe(ours)), absent, names, Table(scores))
     write(args, document, outcomes)
     return 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codec.atomicfile import replacing
 from codec.evaluation.errors import EvaluationError
-from codec.evaluation.runner import OFF, ON
+from codec.evaluation.runner import INPUT, OFF, ON
 from codec.evaluation.scores import Condition, Score, Table
 from codec.evaluation.statistics import Mean
 
@@ -54,6 +55,26 @@ def read_document(path: Path) -> Document:
         return Document(dict(data["about"]), dict(data["absent"]), list(data["ours"]), table)
     except (ValueError, KeyError, TypeError) as error:
         raise EvaluationError(f"{path}: not the JSON of an evaluation ({error})") from None
+
+
+def others_of(earlier: Document, ours: Sequence[str], scores: Sequence[Score]) -> list[Score]:
+    """The scores of the other systems in an earlier document, to stand beside new ones of the same clips.
+
+    Raises EvaluationError where a kind's clips are not the same: means over other clips compare with nothing.
+    """
+    others = [score for score in earlier.table.scores if score.condition.system not in {*ours, *earlier.ours, INPUT}]
+    if not others:
+        raise EvaluationError("the earlier evaluation has no other systems")
+    kinds = {score.condition.kind for score in scores}
+    for kind in kinds & {score.condition.kind for score in others}:
+        if clips_of(others, kind) != clips_of(scores, kind):
+            raise EvaluationError(f"the earlier evaluation judged other clips of {kind}, or cut them otherwise")
+    return [score for score in others if score.condition.kind in kinds]
+
+
+def clips_of(scores: Iterable[Score], kind: str) -> set[tuple[str, float]]:
+    """Names and seconds."""
+    return {(score.clip, round(score.seconds, 3)) for score in scores if score.condition.kind == kind}
 
 
 def summarize(table: Table, condition: Condition) -> dict[str, Any]:

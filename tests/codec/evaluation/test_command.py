@@ -18,8 +18,13 @@ def evaluate(*arguments: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def evaluated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    out = tmp_path_factory.mktemp("out") / "out.json"
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out") / "out.json"
+
+
+@pytest.fixture(scope="module")
+def evaluated(data: Path, earlier: Path) -> dict[str, Any]:
+    out = earlier
     options = ["--bitrates", "3,6", "--peers", "opus,lyra", "--opus-bitrates", "12", "--denoise-snrs", "0,10"]
     options += ["--metrics", "stoi", "--max-clips", "2", "--max-seconds", "1", "--processes", "2"]
     assert evaluate("--data", data, "--noise", data / "noise", "--json", out, *options) == 0
@@ -65,6 +70,17 @@ def test_figures_are_plausible_and_paired(evaluated: dict[str, Any]) -> None:
 def test_what_is_left_out_is_named(evaluated: dict[str, Any]) -> None:
     assert evaluated["absent"] == {"lyra": "no folder with its weights is given (--lyra)"}
     assert [model["preset"] for model in evaluated["about"]["weights"]] == ["base"]
+
+
+def test_others_scores_are_taken_from_an_earlier_evaluation(
+    evaluated: dict[str, Any], earlier: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--bitrates", "12", "--peers", "", "--metrics", "stoi", "--max-clips", "2", "--max-seconds", "1"]
+    assert evaluate("--data", data / "speech", "--with", earlier, *options, "--processes", "1") == 0
+    shown = capsys.readouterr().out
+    assert "| thinline 12 | 12.00" in shown
+    assert "| opus 12     |" in shown
+    assert "thinline 6 " not in shown
 
 
 def test_a_metric_that_is_not_installed_is_absent_and_the_rest_goes_on(

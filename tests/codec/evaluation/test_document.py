@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from codec.evaluation.document import Document, pairs, read_document, write_json
+from codec.evaluation.document import Document, others_of, pairs, read_document, write_json
 from codec.evaluation.errors import EvaluationError
 from codec.evaluation.scores import Condition, Score, Table
 from codec.evaluation.tables import markdown
@@ -68,3 +68,17 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(EvaluationError, match=r"out\.json"):
         read_document(path)
+
+
+def test_others_scores_stand_beside_new_ones_of_the_same_clips() -> None:
+    scores = [score(clip, condition, 2.0) for condition in (OURS_3, OPUS, MUSIC) for clip in ("a", "b")]
+    earlier = Document({}, {}, ["ours"], Table(scores))
+    new = [score(clip, OTHER, 2.5) for clip in ("a", "b")]
+    found = others_of(earlier, ["other weights"], new)
+    assert {(one.clip, one.condition) for one in found} == {("a", OPUS), ("b", OPUS)}
+    with pytest.raises(EvaluationError, match="judged other clips of speech"):
+        others_of(earlier, ["other weights"], new[:1])
+    with pytest.raises(EvaluationError, match="judged other clips of speech"):
+        others_of(earlier, ["other weights"], [score(clip, OTHER, 2.5, seconds=1) for clip in ("a", "b")])
+    with pytest.raises(EvaluationError, match="no other systems"):
+        others_of(Document({}, {}, ["ours"], Table(scores[:2])), ["other weights"], new)
