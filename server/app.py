@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -15,7 +16,9 @@ from server.http.signalling import signalling_routes
 from server.http.visitors import Visitors
 from server.media.plane import MediaPlane
 from server.rooms import Rooms
+from server.rtc.ports import Exposure, expose
 from server.session import Limits, Node, Session
+from server.turn import TurnServers
 
 MEASURE_SECONDS = 1.0
 
@@ -28,9 +31,13 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
     """The application; its codec threads end with its cleanup. Raises BitrateError for a default that is no bitrate."""
     engine.config.n_q(config.bitrate_kbps)
     media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers)
+    expose(Exposure(config.udp_ports, config.public_address))
     authority = Authority(config.token_secret, config.opening)
-    rooms: Rooms[Session] = Rooms(config.max_sessions or await _measure_seats(media))
-    node = Node(media, rooms, config.bitrate_kbps, config.ice_servers, limits or Limits(), authority)
+    rooms: Rooms[Session] = Rooms(config.max_sessions or await _measure_seats(media), config.max_rooms)
+    limits = replace(limits or Limits(), seats_per_address=config.seats_per_address)
+    node = Node(media, rooms, config.bitrate_kbps, config.ice_servers, limits, authority)
+    if config.turn_secret is not None:
+        node.turn = TurnServers(config.turn_urls, config.turn_secret)
     visitors = Visitors(config.trusted_proxies)
 
     async def say_goodbye(_: web.Application) -> None:

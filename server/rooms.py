@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -42,12 +43,17 @@ class Room(Generic[Member]):
 class Rooms(Generic[Member]):
     """All calls of a node. A room begins with its first member and vanishes with its last."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, most_rooms: int | None = None) -> None:
         self._capacity = capacity
+        self._most_rooms = capacity if most_rooms is None else most_rooms
         self._rooms: dict[str, Room[Member]] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
+
+    def __iter__(self) -> Iterator[Room[Member]]:
+        """The calls as they are now; they may change while one looks at them."""
+        return iter(tuple(self._rooms.values()))
 
     @property
     def capacity(self) -> int:
@@ -68,6 +74,8 @@ class Rooms(Generic[Member]):
             raise RoomFullError(f"this call already has {SEATS_IN_A_ROOM} people")
         if self.seats_taken >= self._capacity:
             raise NodeFullError(f"this server is full: all {self._capacity} seats are taken")
+        if name not in self._rooms and len(self._rooms) >= self._most_rooms:
+            raise NodeFullError(f"this server is full: all {self._most_rooms} rooms are in use")
         room.members.append(member)
         self._rooms[name] = room
         return room

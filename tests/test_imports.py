@@ -26,10 +26,11 @@ ARROWS: dict[str, set[str]] = {
     "server.http": {"server.http", "server.session", "server.rooms", "server.auth", "server.protocol"},
     "server.session": {
         "server.session", "server.rtc", "server.media", "server.rooms", "server.cluster.bus", "server.protocol",
-        "server.auth",
+        "server.auth", "server.turn",
     },
     "server.rooms": set(),
     "server.auth": set(),
+    "server.turn": {"server.protocol"},
     "server.protocol": {"server.protocol"},
 }  # fmt: skip
 

@@ -5,7 +5,7 @@
 // (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
-import { Problem, missingSupport } from "./errors.js";
+import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { kbps, sinceFrame, suggestRoom } from "./format.js";
 import { Session } from "./session.js";
 import { chooseTransports } from "./transports/choose.js";
@@ -197,6 +197,10 @@ const on = {
 
   level: (levels) => page.levels(levels),
   numbers: (numbers) => page.numbers(numbers),
+  draining({ seconds }) {
+    if (seconds === null) page.clearProblem();
+    else page.problem(serverDraining(seconds));
+  },
   refused: ({ code, text }) => page.problem(new Problem(code, "The server refused that", text)),
   problem: over,
 };

@@ -48,6 +48,7 @@ const SERVER = {
     "Choose another room, and tell the other person.",
   ],
   "node-full": ["The server is full", null, "Wait until another call has ended, then try again."],
+  draining: ["The server is going down", null, "Try again in a few minutes."],
   unauthorized: ["You need another link", null, "Ask whoever invited you for a new one."],
   "time-limit": ["The time is up", "This call had a time limit, and has reached it.", ""],
   version: ["This page is out of date", null, "Reload the page to get the one that fits the server."],
@@ -71,6 +72,13 @@ export function serverProblem(code, text) {
   return new Problem(code, title, ownText ?? text, hint);
 }
 
+/** No fault yet: the call goes on for a while. */
+export function serverDraining(seconds) {
+  const left = seconds < 90 ? `${Math.ceil(seconds)} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+  return new Problem("draining", "The server is going down soon",
+    `It ends this call in ${left} at the latest, and takes no new ones until it is back.`);
+}
+
 export function serverUnreachable() {
   return new Problem("server-unreachable", "The server does not answer",
     "The page could not reach the server that it came from.",
@@ -89,7 +97,9 @@ export function connectionFailed() {
     "A firewall may block UDP. Try another network, or ask whoever runs the server for a TURN relay.");
 }
 
-const PASSING = new Set(["server-unreachable", "server-gone", "media", "shutdown", "node-full", "room-full", "internal"]);
+const PASSING = new Set([
+  "server-unreachable", "server-gone", "media", "shutdown", "draining", "node-full", "room-full", "internal",
+]);
 
 /** Whether a fault in mid-call may pass by itself, as when the server restarts, or our own old seat is still taken. */
 export function isPassing(problem) {

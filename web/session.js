@@ -15,7 +15,7 @@ const SKIPPED_SHARE = 0.1; // a transport that skips more of our frames than thi
 /** Emits, through `emit(type, detail)`:
  *  joined {room, codec, session} · peer {participant or null, reason} · bitrate {kbps, frame, mine} ·
  *  denoise {on, frame, mine} · level {me} or {them} · numbers {...} · refused {code, text} ·
- *  reconnecting {} · back {room, resumed} · problem (a Problem; the session is over).
+ *  reconnecting {} · back {room, resumed} · draining {seconds or null} · problem (a Problem; the session is over).
  *
  * A break is mended without being asked: a new socket and a new peer connection take the old seat by the resume token,
  * or a new one where the server has forgotten it. `transports` are the names of those to try, the best first. */
@@ -135,6 +135,7 @@ export class Session {
       case "denoise": return this.#emit("denoise",
         { on: message.denoise, frame: message.frame, mine: message.session === this.#id });
       case "stats": return this.#numbers(message);
+      case "draining": return this.#emit("draining", { seconds: message.seconds });
       case "error": return this.#refused(message);
       default: return undefined; // a newer server may say more
     }

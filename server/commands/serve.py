@@ -8,7 +8,10 @@ import os
 import signal
 import ssl
 from argparse import ArgumentParser, Namespace
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -16,12 +19,17 @@ from aiohttp import web
 from codec.config import BitrateError
 from codec.engine import ENGINES, Engine, EngineError, load_engine
 from server.app import NODE, make_app
-from server.config import ConfigError, ServerConfig, read_config
+from server.config import ConfigError, ServerConfig
 from server.log import set_up_logging
 from server.rtc.interfaces import host_addresses
+from server.session import Node
+from server.settings import print_config, read_config
 from server.tls import TlsError, context_from_files, self_signed_context
 
-HELP = "Serve calls: the page, the signalling and the sound. Stops cleanly on Ctrl-C and SIGTERM."
+HELP = (
+    "Serve calls: the page, the signalling and the sound. SIGTERM lets running calls end first, for a while; "
+    "Ctrl-C, or a second SIGTERM, ends them at once."
+)
 
 EVERYWHERE = ("0.0.0.0", "::", "")
 FAREWELL_SECONDS = 6.0  # how long sessions may take to end when the server does
@@ -46,10 +54,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of --tls-cert, PEM")
     parser.add_argument("--open", action="store_true", default=None, help="whoever reaches this server may call")
     parser.add_argument("--log-level", help="debug, info, warning or error (default: info)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="more settings: docs/operations.md")
+    parser.add_argument("--print-config", action="store_true", help="check all settings, print them, and do no more")
 
 
 def run(args: Namespace) -> int:
     config = read_config(os.environ, vars(args))
+    if args.print_config:
+        print(print_config(config))
+        return 0
     set_up_logging(config.log_level)
     context = _tls_context(config)
     engine = load_engine(config.engine, config.weights)
@@ -64,18 +77,36 @@ def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
 
 
 async def _serve(config: ServerConfig, engine: Engine, context: ssl.SSLContext | None) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    drain, stop = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, lambda: stop.set() if drain.is_set() else drain.set())
     app = await make_app(config, engine)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FAREWELL_SECONDS)
     try:
         await runner.setup()
         port = await _listen(runner, config, context)
         print(_greeting(config, engine, port, app[NODE].rooms.capacity), flush=True)
-        await stop.wait()
+        await _first_of(stop.wait(), _drain(app[NODE], drain, config.drain_seconds))
     finally:
         await runner.cleanup()
+
+
+async def _drain(node: Node, asked: asyncio.Event, seconds: float) -> None:
+    """Once it is asked for, lets the calls end by themselves, but not for longer than this."""
+    await asked.wait()
+    node.drain(seconds)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(node.drained(), seconds + FAREWELL_SECONDS)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _listen(runner: web.AppRunner, config: ServerConfig, context: ssl.SSLContext | None) -> int:

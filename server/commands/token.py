@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from server.auth import AuthError, Authority, Grant, Role, new_secret
-from server.config import ConfigError, read_config
+from server.config import ConfigError
 from server.protocol.fields import FieldError, read_label
+from server.settings import read_config
 
 HELP = (
     "Make a token that lets someone into a room, or an operator to the node. It is signed with the server's own "
@@ -33,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--max-kbps", type=_positive, metavar="KBPS", help="the highest bitrate the caller may ask for")
     parser.add_argument("--max-call", type=_duration, metavar="TIME", help="the call ends after this, as 15m")
     parser.add_argument("--url", metavar="URL", help="print a link to this server with the token in it")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the server's settings, with its token_secret")
     parser.add_argument("--new-secret", action="store_true", help="print a secret for THINLINE_TOKEN_SECRET instead")
 
 
@@ -41,7 +44,7 @@ def run(args: Namespace) -> int:
         print(new_secret())
         return 0
     grant = _grant(args)
-    config = read_config(os.environ, {})
+    config = read_config(os.environ, vars(args))
     if config.token_secret is None:
         raise TokenError("there is no THINLINE_TOKEN_SECRET; thinline token --new-secret makes one, for the server too")
     token = Authority(config.token_secret).issue(grant, args.expires)

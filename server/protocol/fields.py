@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -27,6 +27,13 @@ class Label:
     """Marks a string that people read: stripped, 1 to 64 characters, none of them a control character."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """Marks a string that has no more than so many characters."""
+
+    limit: int
+
+
 def readers(record: Any, build: Build) -> dict[str, Reader]:
     """A reader for each field of the dataclass `record`; `build` makes the records inside it."""
     hints = get_type_hints(record, include_extras=True)
@@ -35,7 +42,8 @@ def readers(record: Any, build: Build) -> dict[str, Reader]:
 
 def _reader(hint: Any, build: Build) -> Reader:
     if get_origin(hint) is Annotated:
-        return read_label
+        (mark,) = get_args(hint)[1:]
+        return read_label if mark is Label else lambda value, path: _read_bounded(value, path, mark.limit)
     if get_origin(hint) is Literal:
         return lambda value, path: _read_choice(value, path, get_args(hint))
     if get_origin(hint) in (Union, UnionType):
@@ -65,6 +73,13 @@ def read_label(value: object, path: str) -> str:
     if any(unicodedata.category(character) in _UNPRINTABLE for character in label):
         raise FieldError(path, "must not hold control characters")
     return label
+
+
+def _read_bounded(value: object, path: str, limit: int) -> str:
+    text = read_string(value, path)
+    if len(text) > limit:
+        raise FieldError(path, f"must have at most {limit} characters")
+    return text
 
 
 def read_boolean(value: object, path: str) -> bool:

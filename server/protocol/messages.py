@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from server.protocol.fields import Label
+from server.protocol.fields import Bounded, Label
+
+SDP_LIMIT = 32 * 1024  # characters; browsers' offers have 2 to 10 thousand
+CANDIDATE_LIMIT = 1024
+TOKEN_LIMIT = 4096
 
 TransportName = Literal["channel", "rtp", "opus"]  # how the sound travels: docs/transports.md
 
@@ -51,21 +55,21 @@ class Join:
     name: Annotated[str, Label]
     bitrate_kbps: float | None = None
     denoise: bool = False
-    token: str | None = field(default=None, repr=False)
+    token: Annotated[str, Bounded(TOKEN_LIMIT)] | None = field(default=None, repr=False)
     resume: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     type: ClassVar[str] = "offer"
-    sdp: str
+    sdp: Annotated[str, Bounded(SDP_LIMIT)]
     transport: TransportName | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     type: ClassVar[str] = "candidate"
-    candidate: str
+    candidate: Annotated[str, Bounded(CANDIDATE_LIMIT)]
     sdp_mid: str | None = None
     sdp_mline_index: int | None = None
 
@@ -167,6 +171,14 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True)
+class Draining:
+    """The server takes no new calls and ends this one in so many seconds; None: not any more."""
+
+    type: ClassVar[str] = "draining"
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """The server's `bye`."""
 
@@ -183,5 +195,5 @@ class Error:
 
 ClientMessage = Join | Offer | Candidate | SetBitrate | SetDenoise | Ping | Leave
 ServerMessage = (
-    Joined | Answer | Candidate | PeerJoined | PeerLeft | Bitrate | Denoise | Stats | Pong | Bye | Error
+    Joined | Answer | Candidate | PeerJoined | PeerLeft | Bitrate | Denoise | Stats | Pong | Draining | Bye | Error
 )

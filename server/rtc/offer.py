@@ -7,6 +7,8 @@ from aiortc.sdp import SessionDescription
 from server.protocol import TransportName
 from server.rtc.transport import SdpError
 
+MOST_CANDIDATES = 64  # each is an address that the server sends to, to see whether someone is there
+
 _KIND: dict[TransportName, str] = {"channel": "application", "rtp": "audio", "opus": "audio"}
 _DEFAULT: dict[str, TransportName] = {"application": "channel", "audio": "opus"}
 _WORDS = {"application": "one data channel", "audio": "one sound track"}
@@ -31,6 +33,8 @@ def read_offer(sdp: str, wanted: TransportName | None) -> TransportName:
         raise SdpError("the offer has no DTLS fingerprint")
     if section.ice is None or not section.ice.usernameFragment or not section.ice.password:
         raise SdpError("the offer has no ICE user name and password")
+    if len(section.ice_candidates) > MOST_CANDIDATES:
+        raise SdpError(f"the offer has more than {MOST_CANDIDATES} candidates")
     return transport
 
 

@@ -12,7 +12,7 @@ from aiortc.sdp import candidate_from_sdp
 from server.protocol import IceServer, TransportName
 from server.rtc.channel import ChannelTransport
 from server.rtc.interfaces import loopback_offered
-from server.rtc.offer import cause_of, read_offer
+from server.rtc.offer import MOST_CANDIDATES, cause_of, read_offer
 from server.rtc.pcm import RtpTransport
 from server.rtc.transport import PeerEvents, SdpError, Transport
 
@@ -40,6 +40,7 @@ class Peer:
         self._events = events
         self._loopback = loopback
         self._transport: Transport | None = None
+        self._trickled = 0
         self.transport: TransportName = "channel"  # that of the offer, once it was answered
 
     async def answer(self, offer_sdp: str, wanted: TransportName | None = None) -> str:
@@ -64,6 +65,9 @@ class Peer:
 
     async def add_candidate(self, candidate: str, sdp_mid: str | None, sdp_mline_index: int | None) -> None:
         """Takes a trickled candidate; an empty one ends them. Raises SdpError."""
+        self._trickled += 1
+        if self._trickled > MOST_CANDIDATES:
+            raise SdpError(f"more than {MOST_CANDIDATES} candidates came")
         try:
             if not candidate:
                 await self._connection.addIceCandidate(None)

@@ -26,7 +26,7 @@ class Entry:
 def pass_entrance(node: Node, join: Join, visitor: Visitor) -> Entry:
     """Raises EndingError for a join that may not come in."""
     if node.draining:
-        raise EndingError("failed", Error("node-full", "this server is shutting down"))
+        raise EndingError("failed", Error("draining", "this server takes no new calls at present: it is going down"))
     try:
         grant = node.authority.admit(join.token, join.room, visitor.local)
         bitrate_kbps = _bitrate(node, join, grant)
@@ -34,7 +34,19 @@ def pass_entrance(node: Node, join: Join, visitor: Visitor) -> Entry:
         raise EndingError("failed", Error("unauthorized", str(error))) from None
     except BitrateError as error:
         raise EndingError("failed", Error("bitrate", str(error))) from None
+    _check_household(node, visitor)
     return Entry(join.room, grant.name or join.name, join.denoise, bitrate_kbps, grant)
+
+
+def _check_household(node: Node, visitor: Visitor) -> None:
+    """Raises EndingError where one address would have too many seats."""
+    household, most = visitor.household, node.limits.seats_per_address
+    if not household:
+        return
+    taken = sum(member.visitor.household == household for room in node.rooms for member in room.members)
+    if taken >= most:
+        text = f"all {most} seats that one address may have here are taken from yours"
+        raise EndingError("failed", Error("address-full", text))
 
 
 def _bitrate(node: Node, join: Join, grant: Grant) -> float:

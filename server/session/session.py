@@ -76,7 +76,7 @@ class Session:
         self.tether = Tether()
         self._resume_token = secrets.token_urlsafe(24)
         self._node = node
-        self._visitor = visitor
+        self.visitor = visitor
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._cleanup = AsyncExitStack()
         self._report_at = self._leave_at = 0.0
@@ -129,7 +129,7 @@ class Session:
         join = await wait_for_join(self._inbox, self._tell, self._node.limits.join_seconds)
         if join.resume in self._node.resumable:
             return self._hand_over(self._node.resumable[join.resume])
-        entry = pass_entrance(self._node, join, self._visitor)
+        entry = pass_entrance(self._node, join, self.visitor)
         self._name, self._denoise, self._grant = entry.name, entry.denoise, entry.grant
         try:
             return await self._sit(self._node.rooms.seat(entry.room, self, entry.bitrate_kbps))
@@ -176,7 +176,7 @@ class Session:
     async def _enter(self) -> None:
         node, room, others = self._node, self._seat.room, self._seat.others
         n_q = node.media.n_q(room.bitrate_kbps)
-        self.media = SessionMedia(node, self.id, self._visitor.loopback, n_q, self._denoise, self._line, self.post)
+        self.media = SessionMedia(node, self.id, self.visitor.loopback, n_q, self._denoise, self._line, self.post)
         self._cleanup.push_async_callback(self.media.close)
         for other in others:
             self.media.listen(other.media)
@@ -192,7 +192,8 @@ class Session:
         node, room = self._node, self._seat.room
         participants = tuple(other.participant for other in self._seat.others)
         seen = Room(room.name, room.bitrate_kbps, node.media.config.bitrates_kbps, participants)
-        return Joined(VERSION, self.id, node.ice_servers, seen, node.media.codec, self._resume_token, resumed)
+        ice_servers = node.ice_servers_for(self.id)
+        return Joined(VERSION, self.id, ice_servers, seen, node.media.codec, self._resume_token, resumed)
 
     async def _handle_next(self) -> None:
         item = await self._next()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
+
+SUBSCRIBER_BITS = 64  # an IPv6 subscriber has a whole network of that prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,16 @@ class Visitor:
             return ip_address(self.address).is_loopback
         except ValueError:
             return False
+
+    @property
+    def household(self) -> str:
+        """What shares limits with this address: itself, or the network of an IPv6 subscriber. "" where none apply."""
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return ""
+        if address.is_loopback:
+            return ""
+        if isinstance(address, IPv6Address):
+            return str(ip_network((address, SUBSCRIBER_BITS), strict=False))
+        return str(address)

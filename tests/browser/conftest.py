@@ -81,7 +81,7 @@ def serve(port: int = 0, **variables: str) -> Iterator[Server]:
         probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "thinline", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    environment = os.environ | variables
+    environment = os.environ | {"THINLINE_DRAIN_SECONDS": "0"} | variables  # pages that are open shall not hold it up
     served = Server(f"http://127.0.0.1:{port}/", subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment))
     try:
         _wait_for(served.address + "readyz", served.process)

@@ -33,7 +33,7 @@ def authority() -> Authority:
 
 
 def signed(secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
-    whole = {"aud": AUDIENCE, "exp": int(time.time()) + 60, "role": "caller", "room": "kitchen"} | claims
+    whole = {"aud": AUDIENCE, "exp": int(time.time()) + 3600, "role": "caller", "room": "kitchen"} | claims
     return jwt.encode({name: value for name, value in whole.items() if value is not None}, secret, algorithm)
 
 

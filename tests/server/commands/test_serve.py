@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import pytest
 
 import thinline
+from server.protocol import VERSION, Bye, Draining, Join, Joined, parse_server, serialise
 
 PATIENCE_SECONDS = 120
 
@@ -52,7 +54,43 @@ def test_it_serves_and_ends_cleanly(number: signal.Signals) -> None:
         process.send_signal(number)
         out, errors = process.communicate(timeout=PATIENCE_SECONDS)
         assert (process.returncode, out) == (0, "")
-        assert re.fullmatch(rf"\S+ \S+ INFO server\.app: capacity measured seats={said[2]} .*\n", errors)
+        assert re.match(rf"\S+ \S+ INFO server\.app: capacity measured seats={said[2]} .*\n", errors)
+        drained = r"\S+ \S+ INFO server\.session\.node: drain begins seconds=20.0 seats_taken=0\n"
+        assert bool(re.fullmatch(rf".*\n{drained}", errors)) is (number is signal.SIGTERM)
+
+
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT, None], ids=["sigterm", "sigint", "deadline"])
+async def test_sigterm_waits_for_those_who_talk_until_it_comes_again(again: signal.Signals | None) -> None:
+    seconds = "600" if again else "0.5"
+    with serving(THINLINE_DRAIN_SECONDS=seconds) as (process, greeting):
+        url = re.search(r"http://127\.0\.0\.1:\d+", greeting)
+        assert url, greeting
+        async with aiohttp.ClientSession() as http, http.ws_connect(url[0] + "/ws") as socket:
+            await socket.send_str(serialise(Join(VERSION, "r", "Ada")))
+            assert isinstance(parse_server(await socket.receive_str()), Joined)
+            process.send_signal(signal.SIGTERM)
+            while not isinstance(message := parse_server(await socket.receive_str()), Draining):
+                pass
+            assert message == Draining(float(seconds))
+            if again:
+                process.send_signal(again)
+            while not isinstance(message := parse_server(await socket.receive_str()), Bye):
+                pass
+            assert message == Bye("shutdown")
+        process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0
+
+
+def test_settings_are_printed_and_nothing_is_served(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "a secret of thirty-two characters"
+    monkeypatch.setenv("THINLINE_TOKEN_SECRET", secret)
+    assert thinline.main(["serve", "--print-config", "--host", "0.0.0.0"]) == 0
+    printed = capsys.readouterr().out
+    assert 'host = "0.0.0.0"\n' in printed
+    assert "# token_secret is set\n" in printed
+    assert secret not in printed
 
 
 def test_it_serves_https_with_a_certificate_of_its_own() -> None:

@@ -14,7 +14,7 @@ SECRET = new_secret()
 AUTHORITY = Authority(SECRET, Opening.NOBODY)
 
 
-def token(room: str = "r", name: str | None = None, lifetime: float = 60, **limits: float) -> str:
+def token(room: str = "r", name: str | None = None, lifetime: float = 3600, **limits: float) -> str:
     return AUTHORITY.issue(Grant(Role.CALLER, room, name, **limits), lifetime)
 
 
@@ -25,8 +25,8 @@ def token(room: str = "r", name: str | None = None, lifetime: float = 60, **limi
         ("nonsense", "can't be used"),
         (token("attic"), "another room"),
         (token(lifetime=-60), "expired"),
-        (AUTHORITY.issue(Grant(Role.OPS, name="root"), 60), "takes no part"),
-        (Authority(new_secret()).issue(Grant(Role.CALLER, "r"), 60), "not signed"),
+        (AUTHORITY.issue(Grant(Role.OPS, name="root"), 3600), "takes no part"),
+        (Authority(new_secret()).issue(Grant(Role.CALLER, "r"), 3600), "not signed"),
     ],
     ids=["none", "nonsense", "other-room", "expired", "ops", "forged"],
 )

@@ -249,7 +249,7 @@ async def test_shutdown_says_goodbye_to_everyone(serve: Serve) -> None:
         assert await client.closed()
     late = await server.connect()
     await late.say(Join(VERSION, "r", "Eve"))
-    assert (await late.hear_error()).code == "node-full"
+    assert (await late.hear_error()).code == "draining"
 
 
 async def test_pages_of_other_sites_may_not_open_a_socket(serve: Serve) -> None:

@@ -19,6 +19,7 @@ from server.protocol import (
     ClientMessage,
     Codec,
     Denoise,
+    Draining,
     Error,
     IceServer,
     Join,
@@ -72,6 +73,8 @@ FROM_SERVER: list[ServerMessage] = [
     Denoise("s", False, 2**32 - 1),
     Stats(1, 2, 3, 4.0, 5.5, 0.1, 0.2, 6, 7, 8, 26.6),
     Pong(7),
+    Draining(20.0),
+    Draining(None),
     Bye("shutdown"),
     Error("sdp", "no\nsdp"),
 ]
