@@ -21,8 +21,26 @@ from codec.codebits import (
 )
 
 MAX_COPIES = 4
+COPY_QUANTIZERS = 4  # 3 kbit/s, understood without trouble
 MAX_FRAMES_BACK = 255
 _HEAD = Struct(">BBB")  # frames back, n_q, frame count
+
+
+@dataclass(frozen=True, slots=True)
+class Redundancy:
+    """What a sender copies: the groups so many packets back (1: the one before), newest first, at `n_q` quantizers."""
+
+    packets_back: tuple[int, ...] = ()
+    n_q: int = COPY_QUANTIZERS
+
+    def __post_init__(self) -> None:
+        if len(self.packets_back) > MAX_COPIES or sorted(set(self.packets_back)) != list(self.packets_back):
+            raise ValueError(f"packets back {self.packets_back} are not at most {MAX_COPIES} that grow")
+        if self.packets_back and self.packets_back[0] < 1:
+            raise ValueError(f"packets back {self.packets_back} begin below 1")
+
+
+NO_REDUNDANCY = Redundancy()
 
 
 @dataclass(frozen=True, slots=True)

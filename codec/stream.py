@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 
 from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
+from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
 
 SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
 
@@ -26,6 +28,7 @@ class StreamEncoder:
         self._model = short_model_id(engine.model_id)
         self.n_q = n_q
         self._target = float(denoise)
+        self.redundancy = NO_REDUNDANCY  # whoever knows what the line loses may set it, on any thread
         self.compute_seconds = 0.0
         self.frames = 0
         self.reset()
@@ -39,6 +42,7 @@ class StreamEncoder:
         self._mode = self._target
         self.frame_index = 0
         self.sequence = 0
+        self._sent: deque[Packet] = deque(maxlen=MAX_FRAMES_BACK)
 
     @property
     def n_q(self) -> int:
@@ -115,10 +119,24 @@ class StreamEncoder:
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
         codes = tuple(map(tuple, np.stack(self._group, axis=1).tolist()))
-        packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, denoised=self.denoise)
+        copies = tuple(self._copies(first))
+        packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, self.denoise, copies=copies)
+        self._sent.append(packet)
         self.sequence = (self.sequence + 1) % SEQUENCE_MODULUS
         self._group = []
         return packet
+
+    def _copies(self, first: int) -> Iterator[Copy]:
+        """Of what was sent before, as far as a packet that begins with frame `first` can reach back."""
+        redundancy = self.redundancy
+        for back in redundancy.packets_back:
+            if back > len(self._sent):
+                return
+            older = self._sent[-back]
+            frames_back = (first - older.frame_index) % FRAME_INDEX_MODULUS
+            if frames_back > MAX_FRAMES_BACK:
+                return
+            yield Copy(frames_back, older.codes[: redundancy.n_q])
 
 
 class StreamDecoder:

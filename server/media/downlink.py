@@ -20,7 +20,8 @@ class Downlink:
     """Buffers the packets of one voice and plays one frame each time the pacer ticks, from its first packet on.
 
     `send` takes each message for the data channel and says whether it went out; `failed` takes what went wrong in the
-    codec. Both are called on the event loop.
+    codec; `report` takes, once a second, how many packets were due and how many of them the line lost. All are called
+    on the event loop.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Downlink:
         worker: CodecWorker,
         send: Callable[[bytes], bool],
         failed: Callable[[Exception], None],
+        report: Callable[[int, int], None],
         sequence: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,6 +42,8 @@ class Downlink:
         self.late = 0  # frames that the worker had no time for
         self._send = send
         self._failed = failed
+        self._report = report
+        self._report_frames = round(engine.config.frame_rate)
         self._clock = clock
         self._deadline_seconds = LATE_FRAMES * engine.config.frame_ms / 1000
 
@@ -54,6 +58,8 @@ class Downlink:
             return
         play = partial(self._play, self.sequence, now_ms)
         self.sequence += 1
+        if self.sequence % self._report_frames == 0:
+            self._report(*self.jitter.reception.take())
         deadline = self._clock() + self._deadline_seconds
         self.worker.submit(DecodeJob(self.decoder, packet, deadline, play, self._failed))
 

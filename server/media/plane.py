@@ -82,7 +82,7 @@ class MediaPlane:
 
         Its frames are numbered from `sequence` on.
         """
-        downlink = Downlink(self._engine, voice.worker, send, failed, sequence)
+        downlink = Downlink(self._engine, voice.worker, send, failed, voice.hear_loss, sequence)
         self._pacer.add(downlink)
         return downlink
 

@@ -9,6 +9,7 @@ from codec.engine.base import Engine, Pcm
 from codec.stream import StreamEncoder
 from server.media.frame import SEQUENCE_MODULUS, FrameError, frame_from_bytes
 from server.media.jobs import Encoded, EncodeJob
+from server.media.redundancy import RedundancyControl
 from server.media.sequence import Reorderer
 from server.media.workers import CodecWorker
 
@@ -39,6 +40,7 @@ class Uplink:
         self.payload_bits = 0
         self.wire_bytes = 0
         self.last_frame_seconds: float | None = None  # when the newest frame came, by `clock`
+        self._redundancy = RedundancyControl()
         self._order: Reorderer[Pcm] = Reorderer(SEQUENCE_MODULUS)
         self._config = engine.config
         self._line = line
@@ -83,6 +85,10 @@ class Uplink:
                 continue
             self._allowance -= 1
             self._encode(pcm, now + LATE_FRAMES * self._config.frame_ms / 1000)
+
+    def hear_loss(self, expected: int, lost: int) -> None:
+        """What the other end of the line reports: how many of the newest packets were due, and how many lost."""
+        self.encoder.redundancy = self._redundancy.report(expected, lost)
 
     async def set_n_q(self, n_q: int) -> int | None:
         """Changes the bitrate. The first frame that has it, or None while nothing runs yet."""

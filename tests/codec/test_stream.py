@@ -12,6 +12,7 @@ from codec.conceal import CONCEALED_FRAMES
 from codec.engine import load_engine
 from codec.engine.base import Engine, Pcm
 from codec.packet import Packet, PacketError
+from codec.redundancy import Redundancy
 from codec.stream import StreamDecoder, StreamEncoder
 
 
@@ -205,3 +206,33 @@ def test_compute_time_is_counted(engine: Engine, speech: Pcm) -> None:
     encoder.push(speech)
     assert encoder.frames == 150
     assert encoder.compute_seconds > 0
+
+
+def test_packets_carry_copies_of_those_before_where_that_is_asked_for(
+    engine: Engine, speech: Pcm, packets: list[Packet]
+) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.redundancy = Redundancy((1, 3), n_q=2)
+    sent = encoder.push(speech[: 6 * 320])
+    assert [[copy.frames_back for copy in packet.copies] for packet in sent] == [[], [1], [1], [1, 3], [1, 3], [1, 3]]
+    assert [packet.codes for packet in sent] == [packet.codes for packet in packets[:6]]
+    assert [copy.codes for copy in sent[5].copies] == [packets[4].codes[:2], packets[2].codes[:2]]
+    encoder.skip(4)
+    (next_one,) = encoder.push(speech[6 * 320 : 7 * 320])
+    assert [copy.frames_back for copy in next_one.copies] == [5, 7]
+    encoder.skip(254)
+    (far,) = encoder.push(speech[7 * 320 : 8 * 320])
+    assert [copy.frames_back for copy in far.copies] == [255]
+
+
+def test_copies_of_groups_are_groups(engine: Engine, speech: Pcm) -> None:
+    encoder = StreamEncoder(engine, 4, frames_per_packet=3)
+    encoder.redundancy = Redundancy((1,), n_q=6)
+    sent = encoder.push(speech[: 9 * 320])
+    assert [(copy.frames_back, copy.frames, copy.n_q) for copy in sent[2].copies] == [(3, 3, 4)]
+
+
+@pytest.mark.parametrize("packets_back", [(0,), (2, 1), (1, 1), (1, 2, 3, 4, 5)], ids=str)
+def test_what_can_not_be_copied_is_refused(packets_back: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="packets back"):
+        Redundancy(packets_back)

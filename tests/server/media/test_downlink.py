@@ -21,15 +21,21 @@ class Ear:
     def __init__(self, engine: TinyEngine, worker: CodecWorker) -> None:
         self.frames: list[Frame] = []
         self.faults: list[Exception] = []
+        self.reports: list[tuple[int, int]] = []
         self.full = False
         self.ticks = 0
         self.now = 1e9  # far ahead of the worker's own clock, which decides what is late
-        self.downlink = Downlink(engine, worker, self._take, self.faults.append, clock=lambda: self.now)
+        self.downlink = Downlink(
+            engine, worker, self._take, self.faults.append, self._hear_loss, clock=lambda: self.now
+        )
 
     def _take(self, message: bytes) -> bool:
         if not self.full:
             self.frames.append(frame_from_bytes(message, HOP))
         return not self.full
+
+    def _hear_loss(self, expected: int, lost: int) -> None:
+        self.reports.append((expected, lost))
 
     def push(self, *sequences: int) -> None:
         for sequence in sequences:
@@ -65,6 +71,15 @@ async def test_a_lost_packet_is_concealed_in_its_place(ear: Ear) -> None:
     ear.push(0, 1, 3)
     assert await ear.tick(4) == [0, 1, 2, 3]
     assert (ear.downlink.decoder.played, ear.downlink.decoder.concealed) == (3, 1)
+
+
+async def test_the_loss_on_the_line_is_reported_once_a_second(ear: Ear) -> None:
+    for sequence in (number for number in range(150) if number not in (10, 80, 81)):
+        ear.push(sequence)
+        ear.downlink.tick((sequence + 1) * FRAME_MS)
+    assert len(ear.reports) == 1
+    ear.downlink.jitter.reception.take()
+    assert ear.reports[0][1] == 1
 
 
 async def test_what_is_no_packet_is_refused(ear: Ear) -> None:

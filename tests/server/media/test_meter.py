@@ -56,7 +56,7 @@ async def test_a_second_without_anything_has_zeros(uplink: Uplink) -> None:
 async def test_the_ears_counters_go_on_with_another_voice(uplink: Uplink, engine: TinyEngine) -> None:
     meter = Meter(TinyEngine.config, uplink, now=0.0)
     for voice, seconds in ((1, 1.0), (2, 2.0)):
-        downlink = Downlink(engine, uplink.worker, lambda message: True, lambda error: None)
+        downlink = Downlink(engine, uplink.worker, lambda message: True, lambda error: None, uplink.hear_loss)
         meter.follow(downlink)
         await listen(downlink, packets=4)
         stats = meter.read(seconds)
