@@ -17,6 +17,7 @@ from types import ModuleType
 COMMANDS = {
     "serve": ("server.commands.serve", "serve calls to browsers and headless peers"),
     "token": ("server.commands.token", "make a token, or a link, that lets someone into a room"),
+    "ops": ("client.commands.ops", "watch and steer a running server: calls, denoising, bitrate, drain"),
     "call": ("client.commands.call", "join a call from the terminal: play a file, record the other side"),
     "load": ("client.commands.load", "hold many calls at once with a server, and measure them"),
     "encode": ("codec.commands.encode", "encode a sound file into a .tl file"),

@@ -11,10 +11,14 @@ from codec.engine.base import Engine
 from server.auth import Authority
 from server.config import ServerConfig
 from server.http.health import health_routes
+from server.http.metrics import metrics_routes
+from server.http.ops import ops_application
+from server.http.ops.openapi import PREFIX
 from server.http.pages import add_security_headers, page_routes, read_pages
 from server.http.signalling import signalling_routes
 from server.http.visitors import Visitors
 from server.media.plane import MediaPlane
+from server.metrics import metrics_of
 from server.rooms import Rooms
 from server.rtc.ports import Exposure, expose
 from server.session import Limits, Node, Session
@@ -53,9 +57,11 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
         [
             *health_routes(node.unready, node.load),
             *signalling_routes(node, visitors),
+            *metrics_routes(metrics_of(node), authority, visitors),
             *page_routes(read_pages()),
         ]
     )
+    app.add_subapp(PREFIX, ops_application(node))
     app.on_response_prepare.append(add_security_headers)
     app.on_shutdown.append(say_goodbye)
     app.on_cleanup.append(stop_media)

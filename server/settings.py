@@ -19,7 +19,7 @@ from server.protocol import IceServer
 
 PREFIX = "THINLINE_"
 CONFIG_VARIABLE = "THINLINE_CONFIG"  # names the file, as --config does
-OTHERS = (CONFIG_VARIABLE, *ENGINE_VARIABLES)
+OTHERS = (CONFIG_VARIABLE, "THINLINE_OPS_TOKEN", *ENGINE_VARIABLES)  # what other parts of thinline read
 ICE_SCHEMES = ("stun", "stuns", "turn", "turns")
 
 

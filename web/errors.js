@@ -55,6 +55,7 @@ const SERVER = {
   bitrate: ["No such bitrate", null, ""],
   media: ["The sound broke off", null, "Check the network, then join again."],
   sdp: ["The server could not set up the sound", null, "Try again. If it stays so, another browser may help."],
+  operator: ["The call was ended", "Whoever runs this server ended your part in it.", ""],
   shutdown: ["The server is shutting down", "It ended the call, but will be back.", "Join again in a moment."],
 };
 

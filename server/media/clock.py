@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from server.media.histogram import LAG_BOUNDS, Histogram
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ class Pacer:
         self._clock_ms = clock_ms
         self._sleep = sleep
         self._members: dict[Paced, None] = {}
+        self.lag_seconds = Histogram(LAG_BOUNDS)  # by how much the event loop let it wait
 
     def add(self, member: Paced) -> None:
         self._members[member] = None
@@ -54,6 +57,7 @@ class Pacer:
                 due_ms += behind_ms
             await self._sleep(max(0.0, -behind_ms) / 1000)
             now = self._clock_ms()
+            self.lag_seconds.observe((now - due_ms) / 1000)
             for member in tuple(self._members):
                 try:
                     member.tick(now)

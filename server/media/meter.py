@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 
 from codec.config import CodecConfig
 from server.media.downlink import Downlink
+from server.media.totals import Totals
 from server.media.uplink import Uplink
 from server.protocol import Stats
 
@@ -21,6 +22,9 @@ class _Heard:
     waited: int = 0  # packets
     waited_ms: float = 0.0
     dropped: int = 0
+    unsent: int = 0
+    lost: int = 0
+    recovered: int = 0
 
     @property
     def frames(self) -> int:
@@ -75,6 +79,27 @@ class Meter:
             downlink_dropped=heard.dropped,
         )
 
+    def totals(self) -> Totals:
+        """Everything since the start."""
+        uplink, heard = self._uplink, self._heard()
+        return Totals(
+            received=uplink.frames,
+            uplink_lost=uplink.lost,
+            uplink_dropped=uplink.dropped,
+            malformed=uplink.malformed,
+            payload_bits=uplink.payload_bits,
+            wire_bytes=uplink.wire_bytes,
+            played=heard.played,
+            concealed=heard.concealed,
+            noise=heard.noise,
+            downlink_dropped=heard.dropped,
+            unsent=heard.unsent,
+            line_lost=heard.lost,
+            recovered=heard.recovered,
+            waited=heard.waited,
+            waited_ms=heard.waited_ms,
+        )
+
     def _heard(self) -> _Heard:
         if self._downlink is None:
             return self._before
@@ -87,6 +112,9 @@ class Meter:
             jitter.played,
             jitter.waited_ms,
             self._downlink.late,
+            self._downlink.unsent,
+            jitter.lost,
+            jitter.recovered,
         )
 
     def _rtf(self, compute_seconds: float, frames: int) -> float:

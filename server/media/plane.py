@@ -11,6 +11,7 @@ from server.cpus import usable_cores
 from server.media.capacity import Capacity, frame_cost_seconds
 from server.media.clock import Pacer
 from server.media.downlink import Downlink
+from server.media.histogram import Histogram, merge
 from server.media.uplink import Uplink
 from server.media.workers import CodecWorkers
 from server.protocol import Codec
@@ -50,6 +51,20 @@ class MediaPlane:
     def late(self) -> int:
         """Frames of all streams that were dropped, because no codec thread had time for them."""
         return self._workers.late
+
+    @property
+    def step_seconds(self) -> dict[str, Histogram]:
+        """What network steps cost the codec threads, since the start: `encode` and `decode`, search included."""
+        workers = self._workers.workers
+        return {
+            "encode": merge(worker.encode_seconds for worker in workers),
+            "decode": merge(worker.decode_seconds for worker in workers),
+        }
+
+    @property
+    def lag_seconds(self) -> Histogram:
+        """How late the event loop came to what was due, once a frame."""
+        return self._pacer.lag_seconds
 
     @property
     def codec(self) -> Codec:

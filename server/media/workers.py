@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from codec.engine.base import DecodeStep, EncodeStep, Engine
 from server.cpus import usable_cpus
+from server.media.histogram import STEP_BOUNDS, Histogram
 from server.media.jobs import Call, Job
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class CodecWorker:
         self.steps = 0  # network steps that were computed
         self.late = 0  # jobs that were passed over, for their deadline had gone by
         self.compute_seconds = 0.0  # thread CPU time within the engine
+        self.encode_seconds = Histogram(STEP_BOUNDS)  # the same, step by step
+        self.decode_seconds = Histogram(STEP_BOUNDS)
         self._engine = engine
         self._options = options or WorkerOptions()
         self._loop = asyncio.get_running_loop()
@@ -161,12 +164,12 @@ class CodecWorker:
             except Exception as error:
                 outcomes.append(_failure(job, error))
         if encodes:
-            outcomes += self._compute(self._engine.encode_many, encodes)
+            outcomes += self._compute(self._engine.encode_many, encodes, self.encode_seconds)
         if decodes:
-            outcomes += self._compute(self._engine.decode_many, decodes)
+            outcomes += self._compute(self._engine.decode_many, decodes, self.decode_seconds)
         return outcomes
 
-    def _compute(self, many: Callable[[list[Any]], list[Any]], begun: Begun) -> list[Outcome]:
+    def _compute(self, many: Callable[[list[Any]], list[Any]], begun: Begun, sizes: Histogram) -> list[Outcome]:
         started = time.thread_time()
         try:
             results = many([step for _, step in begun])
@@ -175,6 +178,7 @@ class CodecWorker:
         seconds = time.thread_time() - started
         self.steps += len(begun)
         self.compute_seconds += seconds
+        sizes.observe(seconds / len(begun), len(begun))
         outcomes = list[Outcome]()
         for (job, _), result in zip(begun, results, strict=True):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,24 @@ class OtherLeft:
 
 @dataclass(frozen=True, slots=True)
 class BitrateChanged:
-    """The room's bitrate is another; `by` is the session that asked for it."""
+    """The room's bitrate is another; `by` is the session that asked for it. `frame` gets the first one that has it."""
 
     bitrate_kbps: float
     by: str
+    frame: asyncio.Future[int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DenoiseOrdered:
+    """An operator switches denoising of this voice; `frame` gets the one at which the ramp begins."""
+
+    denoise: bool
+    frame: asyncio.Future[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """An operator ends this session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,18 @@ class Relay:
 
 
 Item = (
-    Heard | SocketGone | Resumed | MediaGone | CodecFailed | Shutdown | OtherJoined | OtherLeft | BitrateChanged | Relay
+    Heard
+    | SocketGone
+    | Resumed
+    | MediaGone
+    | CodecFailed
+    | Shutdown
+    | HangUp
+    | OtherJoined
+    | OtherLeft
+    | BitrateChanged
+    | DenoiseOrdered
+    | Relay
 )
 
 
@@ -110,7 +136,15 @@ def ending_of(item: Item) -> EndingError:
             return EndingError("vanished", Error("media", cause))
         case Shutdown():
             return EndingError("left", Bye("shutdown"))
+        case HangUp():
+            return EndingError("left", Bye("operator"))
         case CodecFailed():
             return EndingError("failed", FAULT)
         case _:
             raise AssertionError(f"{item} ends nothing")
+
+
+def settle(answer: asyncio.Future[int | None] | None, frame: int | None) -> None:
+    """Gives an operator the frame, if one waits for it still."""
+    if answer is not None and not answer.done():
+        answer.set_result(frame)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from server.media.clock import now_ms
 from server.media.downlink import Downlink
 from server.media.meter import Meter
-from server.protocol import Answer, Candidate, Error, Offer, Stats
+from server.media.totals import Totals
+from server.protocol import Answer, Candidate, Error, Offer, Stats, TransportName
 from server.rtc.peer import Peer, PeerEvents, SdpError
 from server.session.inbox import CodecFailed, ComplaintError, EndingError, Item, MediaGone
 from server.session.node import Node
+from server.session.setup import Setup
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class SessionMedia:
         self._alive_at: float | None = None  # when the way for the sound opened
         self._asked_at = time.monotonic()  # when it was first asked for
         self._meter = Meter(node.media.config, self.uplink, self._asked_at)
+        self.latest: Stats | None = None  # of the last second
+        self._setup = Setup(session)
 
     async def answer(self, offer: Offer) -> Answer:
         """Takes an offer; one that follows another replaces the peer connection. Raises ComplaintError."""
@@ -49,10 +53,14 @@ class SessionMedia:
         events = PeerEvents(self._open, self.uplink.receive, lambda cause: self._post(MediaGone(cause)))
         self._peer = Peer(events, self._node.ice_servers, self.loopback)
         self._asked_at = time.monotonic()
+        self._setup = setup = Setup(self._session) if self._setup.offered else self._setup
+        setup.offered = time.time()
         try:
             sdp = await self._peer.answer(offer.sdp, offer.transport)
         except SdpError as error:
+            self._end_setup(str(error))
             raise ComplaintError("sdp", str(error)) from None
+        setup.answered, setup.transport = time.time(), self._peer.transport
         return Answer(sdp, self._peer.transport)
 
     async def add_candidate(self, candidate: Candidate) -> None:
@@ -99,17 +107,29 @@ class SessionMedia:
         limits = self._node.limits
         if self._alive_at is None:
             text = f"no way for the sound was opened within {limits.open_seconds:g} s"
+            self._end_setup(text)
         else:
             text = f"no audio came for {limits.media_seconds:g} s"
         raise EndingError("vanished", Error("media", text))
 
     def stats(self, now: float) -> Stats:
-        return self._meter.read(now)
+        self.latest = self._meter.read(now)
+        return self.latest
+
+    def totals(self) -> Totals:
+        """What it has carried since its start."""
+        return self._meter.totals()
+
+    @property
+    def transport(self) -> TransportName | None:
+        """How the sound travels; None until there was an offer."""
+        return None if self._peer is None else self._peer.transport
 
     async def close(self) -> None:
         self.listen(None)
         await self._drop_peer()
         self._node.media.close_uplink(self.uplink)
+        self._node.books.carried += self._meter.totals()
 
     async def _drop_peer(self) -> None:
         if self._peer is not None:
@@ -120,6 +140,12 @@ class SessionMedia:
 
     def _open(self) -> None:
         self._alive_at = time.monotonic()
+        self._end_setup()
+
+    def _end_setup(self, failure: str | None = None) -> None:
+        if self._setup.ended is None:
+            self._setup.ended, self._setup.failure = time.time(), failure
+            self._node.books.set_up(self._setup)
 
     def _send(self, message: bytes) -> bool:
         return self._peer is not None and self._peer.send(message)

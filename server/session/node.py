@@ -12,6 +12,7 @@ from server.auth import Authority
 from server.media.plane import MediaPlane
 from server.protocol import Draining, IceServer, ServerMessage
 from server.rooms import Rooms
+from server.session.books import Books
 from server.session.drain import Drain
 from server.session.inbox import Relay, Shutdown
 from server.turn import TurnServers
@@ -54,6 +55,7 @@ class Node:
     sessions: set[Session] = field(default_factory=set)
     resumable: dict[str, Session] = field(default_factory=dict)  # those with a seat, by their resume tokens
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    books: Books = field(default_factory=Books)
     turn: TurnServers | None = None
     _drain: Drain = field(init=False)
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from server import rooms
 from server.media.plane import BitrateError
 from server.protocol import (
     VERSION,
@@ -36,6 +37,7 @@ from server.session.inbox import (
     FAULT,
     BitrateChanged,
     ComplaintError,
+    DenoiseOrdered,
     EndingError,
     Heard,
     Item,
@@ -45,6 +47,7 @@ from server.session.inbox import (
     Resumed,
     SocketGone,
     ending_of,
+    settle,
 )
 from server.session.link import Link, Socket, Tether
 from server.session.lobby import parse_heard, wait_for_join
@@ -80,10 +83,17 @@ class Session:
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
         self._cleanup = AsyncExitStack()
         self._report_at = self._leave_at = 0.0
+        self.joined_at = 0.0  # by time.monotonic()
+        self.ended = asyncio.Event()
 
     @property
     def participant(self) -> Participant:
         return Participant(self.id, self._name, self._denoise)
+
+    @property
+    def room(self) -> rooms.Room[Session]:
+        """The call that it has a seat in; from the join on."""
+        return self._seat.room
 
     def post(self, item: Item) -> None:
         """Puts something into the inbox; from the event loop only."""
@@ -107,6 +117,7 @@ class Session:
         finally:
             self._node.sessions.discard(self)
             self._let_go()
+            self.ended.set()
 
     def _let_go(self) -> None:
         """The sockets that are ours still, that of a client who comes back too late included, are to be closed."""
@@ -122,6 +133,8 @@ class Session:
         try:
             return await self._join()
         except EndingError as early:
+            if isinstance(early.farewell, Error):
+                self._node.books.refusals[early.farewell.code] += 1
             return early
 
     async def _join(self) -> EndingError:
@@ -156,7 +169,8 @@ class Session:
                 self._node.resumable[self._resume_token] = self
                 ending = await self._stay()
         finally:
-            self._node.resumable.pop(self._resume_token, None)
+            if self._node.resumable.pop(self._resume_token, None) is not None:
+                self._node.books.endings[ending.reason] += 1
             for other in seat.others:
                 other.post(OtherLeft(self, ending.reason))
         return ending
@@ -181,7 +195,8 @@ class Session:
         for other in others:
             self.media.listen(other.media)
             other.post(OtherJoined(self))
-        now = time.monotonic()
+        node.books.joins += 1
+        now = self.joined_at = time.monotonic()
         self._report_at = now + node.limits.stats_seconds
         self._leave_at = now + (self._grant.max_seconds or float("inf"))
         self._log("session joined", call=room.call, others=len(others), bitrate_kbps=room.bitrate_kbps)
@@ -248,9 +263,12 @@ class Session:
             case OtherLeft(other, reason):
                 self.media.listen(None)
                 await self._tell(PeerLeft(other.id, reason))
-            case BitrateChanged(bitrate_kbps, by):
+            case BitrateChanged(bitrate_kbps, by, answer):
                 frame = await self.media.uplink.set_n_q(self._node.media.n_q(bitrate_kbps))
+                settle(answer, frame)
                 await self._tell(Bitrate(bitrate_kbps, by, frame))
+            case DenoiseOrdered(denoise, answer):
+                settle(answer, await self._change_denoise(denoise))
             case Relay(message):
                 await self._tell(message)
             case SocketGone(link) if link is not self.tether.link:
@@ -261,6 +279,7 @@ class Session:
                 self.tether.take(link)
                 self.media.loopback = link.visitor.loopback
                 self._log("session resumed")
+                self._node.books.resumes += 1
                 await self._tell(self._joined(resumed=True))
             case _:
                 raise ending_of(item)
@@ -292,13 +311,14 @@ class Session:
         for member in self._seat.room.members:
             member.post(BitrateChanged(bitrate_kbps, self.id))
 
-    async def _change_denoise(self, denoise: bool) -> None:
+    async def _change_denoise(self, denoise: bool) -> int | None:
         frame = await self.media.uplink.set_denoise(denoise)
         self._denoise = denoise
         change = Denoise(self.id, denoise, frame)
         await self._tell(change)
         for other in self._seat.others:
             other.post(Relay(change))
+        return frame
 
     def _line(self, packet: bytes) -> None:
         """From this voice to the other's ear. A voice that has left its seat is heard by nobody."""
