@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
 KEEPERS: dict[str, set[str]] = {
     "aiortc": {"server.rtc", "client.caller"},
     "aioice": {"server.rtc", "client.caller"},
-    "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus"},
+    "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus", "codec.bench.opus"},
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
     "jwt": {"server.auth"},

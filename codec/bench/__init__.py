@@ -1,0 +1,1 @@
+"""How fast the codec runs here, and how fast it could."""

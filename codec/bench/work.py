@@ -1,0 +1,68 @@
+"""What one frame costs at the least: multiply-adds, and weights that must be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codec.config import CodecConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`multiply_adds` of one frame; `weights` that are read for it, each counted once however often it is used."""
+
+    multiply_adds: int = 0
+    weights: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.multiply_adds + other.multiply_adds, self.weights + other.weights)
+
+
+def _convolution(channels: int, outputs: int, kernel: int, rows: int) -> Work:
+    """`rows` of output a frame; biases are left out."""
+    return Work(channels * outputs * kernel * rows, channels * outputs * kernel)
+
+
+def _unit(config: CodecConfig, width: int, rows: int) -> Work:
+    hidden = width // 2
+    return _convolution(width, hidden, config.kernel, rows) + _convolution(hidden, width, 1, rows)
+
+
+def encoder_work(config: CodecConfig) -> Work:
+    """The network up to the projected embedding."""
+    rows, width = config.hop, config.channels
+    work = _convolution(1, width, config.kernel, rows)
+    for stride in config.strides:
+        for _ in config.dilations:
+            work += _unit(config, width, rows)
+        rows //= stride
+        work += _convolution(width, 2 * width, 2 * stride, rows)
+        width *= 2
+    work += _convolution(width, config.dimension, config.embedding_kernel, rows)
+    return work + _convolution(config.dimension, config.code_dimension, 1, rows)
+
+
+def search_work(config: CodecConfig, n_q: int) -> Work:
+    """Each stage compares what is left with every entry of its codebook."""
+    entries = n_q * config.codebook_size * config.code_dimension
+    return Work(entries, entries)
+
+
+def decoder_work(config: CodecConfig) -> Work:
+    """From the projected embedding on."""
+    rows, width = 1, config.channels << len(config.strides)
+    work = _convolution(config.code_dimension, config.dimension, 1, rows)
+    work += _convolution(config.dimension, width, config.kernel, rows)
+    for stride in reversed(config.strides):
+        width //= 2
+        # A transposed convolution: each row of input makes 2 * stride rows, which overlap by half.
+        work += _convolution(2 * width, width, 2 * stride, rows)
+        rows *= stride
+        for _ in config.dilations:
+            work += _unit(config, width, rows)
+    return work + _convolution(width, 1, config.kernel, rows)
+
+
+def step_work(config: CodecConfig, n_q: int) -> Work:
+    """Encoder, search and decoder."""
+    return encoder_work(config) + search_work(config, n_q) + decoder_work(config)

@@ -1,0 +1,56 @@
+"""The count of multiply-adds and weights, against what the reference really does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_work
+from codec.config import PRESETS, CodecConfig
+from codec.model import SoundStream
+
+
+def counted(run: Callable[[], object]) -> int:
+    """Multiply-adds of all that `run` does, as PyTorch counts them."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        run()
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_networks_do_as_many_multiply_adds(preset: str) -> None:
+    config = PRESETS[preset]
+    model = SoundStream(config)
+    pcm, denoise = torch.zeros(1, 1, config.hop), torch.zeros(1, 1)
+    encode = counted(lambda: model.encoder.step(pcm, denoise, model.encoder.initial_state(1)))
+    z = torch.zeros(1, config.dimension, 1)
+    decode = counted(lambda: model.decoder.step(z, model.decoder.initial_state(1)))
+    projection = config.dimension * config.code_dimension
+    assert encode + projection == encoder_work(config).multiply_adds
+    assert decode + projection == decoder_work(config).multiply_adds
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_all_weights_are_counted(preset: str) -> None:
+    config = PRESETS[preset]
+    tensors = SoundStream(config).state_dict()
+    matrices = sum(tensor.numel() for name, tensor in tensors.items() if name.endswith("weight"))
+    assert encoder_work(config).weights + decoder_work(config).weights == matrices
+
+
+def test_the_sizes_of_the_paper_s_models() -> None:
+    base, large = PRESETS["base"], PRESETS["large"]
+    assert encoder_work(base).multiply_adds == pytest.approx(8.9e6, rel=0.01)
+    assert decoder_work(large).multiply_adds == pytest.approx(35.6e6, rel=0.01)
+
+
+def test_search_is_a_product_with_each_codebook() -> None:
+    config = CodecConfig()
+    assert search_work(config, 8) == Work(8 * 1024 * 64, 8 * 1024 * 64)
+    total = step_work(config, 8)
+    assert total.multiply_adds == sum(
+        work.multiply_adds for work in (encoder_work(config), search_work(config, 8), decoder_work(config))
+    )
