@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import SplitResult
 
 from client.caller import Caller, offer_loopback
 from client.clip import Clip, silence
@@ -18,6 +19,7 @@ from client.hangup import HangUp
 from client.hearing import Hearing
 from client.pacer import Pacer
 from client.recorder import Recorder
+from client.retry import Retry
 from client.signalling import Signalling, connect, is_loopback, socket_url
 from server.protocol import (
     VERSION,
@@ -59,6 +61,7 @@ class CallPlan:
     insecure: bool = False
     transport: TransportName = "channel"
     token: str | None = field(default=None, repr=False)
+    reconnect_seconds: float = 0.0  # how long a call that broke is tried again
 
 
 class Call:
@@ -86,6 +89,8 @@ class Call:
         self._pings: dict[int, float] = {}
         self._met_at: float | None = None
         self._playing = False
+        self._retry = Retry(plan.reconnect_seconds)
+        self.interruptions = 0  # breaks after which the call was tried again
 
     @property
     def others(self) -> list[str]:
@@ -112,21 +117,39 @@ class Call:
         self.outcome = "interrupted"
 
     async def _whole_call(self) -> None:
+        """Makes the call, and after a break makes it again, for as long as the plan says."""
         url = socket_url(self.plan.server)
         if is_loopback(url):
             offer_loopback()
+        while True:
+            try:
+                await self._attempt(url)
+                return
+            except CallError as error:
+                wait_seconds = self._retry.next_seconds(time.monotonic()) if self.joined and error.passing else None
+                if wait_seconds is None:
+                    raise
+            self.interruptions += 1
+            await asyncio.sleep(wait_seconds)
+
+    async def _attempt(self, url: SplitResult) -> None:
+        """From the join to the end, or to a break. The server keeps the seat of a call that broke for a while."""
         async with connect(url, self.plan.insecure) as signalling:
             joined = await self._join(signalling)
             caller = Caller(joined.ice_servers, self._heard, self.plan.transport)
             try:
                 await _first_of(self._listen(signalling), self._ping(signalling), self._converse(signalling, caller))
+            except CallError:
+                signalling.broken = True
+                raise
             finally:
                 with suppress(TimeoutError, CallError):
                     await asyncio.wait_for(_leave(signalling, caller), LEAVE_SECONDS)
 
     async def _join(self, signalling: Signalling) -> Joined:
         plan = self.plan
-        await signalling.send(Join(VERSION, plan.room, plan.name, plan.bitrate_kbps, plan.denoise, plan.token))
+        token, resume = plan.token, self.joined.resume if self.joined else None
+        await signalling.send(Join(VERSION, plan.room, plan.name, plan.bitrate_kbps, plan.denoise, token, resume))
         message = await signalling.receive()
         if isinstance(message, Error):
             raise RefusedError(message.code, message.text)
@@ -137,12 +160,21 @@ class Call:
                 f"the server's frames are {message.codec.hop} samples at {message.codec.sample_rate} Hz, "
                 f"ours {CODEC.hop} at {CODEC.sample_rate} Hz"
             )
-        self.joined, self.joined_at = message, time.monotonic()
-        self._hang_up.joined_at = self.joined_at
+        if self.joined is None:
+            self.joined_at = self._hang_up.joined_at = time.monotonic()
+        elif not message.resumed:
+            self.recorder.begin_anew()
+        self.joined = message
+        self._begin_attempt()
         self.bitrate_kbps = message.room.bitrate_kbps
         for participant in message.room.participants:
             self._meet(participant.session, participant.name)
         return message
+
+    def _begin_attempt(self) -> None:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._pings.clear()
+        self._hang_up.others.clear()
 
     async def _listen(self, signalling: Signalling) -> None:
         while True:
@@ -192,6 +224,7 @@ class Call:
             raise PeerConnectionError(f"the server did not answer the offer within {ANSWER_SECONDS:g} s") from None
         await caller.accept(sdp)
         await caller.wait_open()
+        self._retry = Retry(self.plan.reconnect_seconds)
         if self.plan.bitrate_kbps not in (None, self.bitrate_kbps):
             await signalling.send(SetBitrate(self.plan.bitrate_kbps))
         await self._talk(caller)
@@ -235,7 +268,8 @@ class Call:
 
 async def _leave(signalling: Signalling, caller: Caller) -> None:
     try:
-        await signalling.send(Leave())
+        if not signalling.broken:
+            await signalling.send(Leave())
     finally:
         await caller.close()
 

@@ -16,6 +16,7 @@ class Recorder:
         self._frames: dict[int, Samples] = {}  # by position; 0 is the frame that came first
         self._last_position = 0
         self._last_sequence = 0
+        self._anew = True
         self.repeated = 0
         self.stray = 0
 
@@ -36,8 +37,8 @@ class Recorder:
 
     def push(self, frame: Frame) -> None:
         """Keeps a frame; counts it as `repeated` if it is here already, as `stray` if it is a minute away."""
-        position = 0
-        if self._frames:
+        position = max(self._frames, default=-1) + 1
+        if not self._anew:
             jump = (frame.sequence - self._last_sequence + WRAP // 2) % WRAP - WRAP // 2
             if abs(jump) > MAX_JUMP_FRAMES:
                 self.stray += 1
@@ -46,8 +47,13 @@ class Recorder:
         if position in self._frames:
             self.repeated += 1
             return
+        self._anew = False
         self._frames[position] = frame.pcm
         self._last_position, self._last_sequence = position, frame.sequence
+
+    def begin_anew(self) -> None:
+        """The next frame is the first of another stream: it follows what came, whatever its number."""
+        self._anew = True
 
     def samples(self) -> Samples:
         """pcm [span * hop]"""

@@ -31,6 +31,7 @@ class Report:
     bitrate_kbps: float | None
     denoise: bool
     call_seconds: float
+    interruptions: int
     sent_seconds: float
     clip_played_seconds: float
     received_seconds: float
@@ -93,6 +94,7 @@ def report_of(call: Call, error: str | None, recording: Path | None) -> Report:
         bitrate_kbps=call.bitrate_kbps,
         denoise=call.plan.denoise,
         call_seconds=call.ended_at - call.joined_at if call.joined else 0.0,
+        interruptions=call.interruptions,
         sent_seconds=_seconds(figures.sent_frames),
         clip_played_seconds=_seconds(call.clip.played),
         received_seconds=_seconds(recorder.received),

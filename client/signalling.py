@@ -16,6 +16,7 @@ from server.protocol import ClientMessage, ProtocolError, ServerMessage, parse_s
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+BROKEN = 4000  # a close code that does not mean that we leave
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -45,6 +46,7 @@ class Signalling:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
+        self.broken = False  # whether the call is wanted again: then the socket is not closed in order
 
     async def send(self, message: ClientMessage) -> None:
         try:
@@ -75,11 +77,13 @@ async def connect(url: SplitResult, insecure: bool = False) -> AsyncIterator[Sig
                 socket = await session.ws_connect(url.geturl(), ssl=not insecure)
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
             raise UnreachableError(_why(url, error)) from None
+        signalling = Signalling(socket)
         try:
-            yield Signalling(socket)
+            yield signalling
         finally:
             with suppress(TimeoutError):
-                await asyncio.wait_for(socket.close(), CLOSE_SECONDS)
+                code = BROKEN if signalling.broken else aiohttp.WSCloseCode.OK
+                await asyncio.wait_for(socket.close(code=code), CLOSE_SECONDS)
 
 
 def _why(url: SplitResult, error: Exception) -> str:

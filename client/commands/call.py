@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="PATH", help="write the summary as JSON; - for standard output")
     ways = "how the sound travels to the server: docs/transports.md (default: %(default)s)"
     parser.add_argument("--transport", choices=("channel", "rtp"), default="channel", help=ways)
+    again = "how long to try again after a break in mid-call; 0: not at all (default: %(default)s)"
+    parser.add_argument("--reconnect", type=float, default=60.0, metavar="SECONDS", help=again)
     parser.add_argument("--insecure", action="store_true", help="accept any certificate of an https server")
 
 
@@ -61,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.insecure,
         args.transport,
         _token(args),
+        args.reconnect,
     )
     call, error = asyncio.run(_hold(plan, clip))
     try:

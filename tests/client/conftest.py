@@ -70,7 +70,7 @@ class EchoServer:
             case Join():
                 codec = Codec("0" * 16, "base", "onnx", self.sample_rate, CODEC.hop)
                 room = Room(message.room, 6.0, CODEC.bitrates_kbps, () if self.alone else (ECHO,))
-                await self._send(socket, self.refusal or Joined(1, "s", (), room, codec))
+                await self._send(socket, self.refusal or Joined(1, "s", (), room, codec, "comeback"))
             case Offer() if self.answers_offers:
                 await peer.setRemoteDescription(RTCSessionDescription(message.sdp, "offer"))
                 await peer.setLocalDescription(await peer.createAnswer())

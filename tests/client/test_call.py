@@ -162,3 +162,24 @@ async def test_a_server_that_hangs_up(clip: Clip) -> None:
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(UnreachableError, match="closed the connection"):
             await Call(CallPlan(f"http://127.0.0.1:{port}", "r", "Ann"), clip).run()
+
+
+async def test_a_call_that_breaks_is_taken_up_again(echo_server: EchoServer, plan: CallPlan, clip: Clip) -> None:
+    echo_server.close_after_frames = 30
+    call = Call(replace(plan, reconnect_seconds=30), clip)
+    await call.run()
+    joins = [message for message in echo_server.heard if isinstance(message, Join)]
+    assert [join.resume for join in joins] == [None, "comeback"]
+    assert call.interruptions == 1
+    assert call.outcome == "other-silent"
+    assert clip.ended
+
+
+async def test_a_call_that_was_never_made_is_not_tried_again(plan: CallPlan, clip: Clip) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    call = Call(replace(plan, server=url, reconnect_seconds=30), clip)
+    with pytest.raises(UnreachableError):
+        await call.run()
+    assert call.interruptions == 0

@@ -55,3 +55,14 @@ def test_a_frame_from_far_away_does_not_blow_the_recording_up() -> None:
     for sequence in (0, 1, 2 + MAX_JUMP_FRAMES, 1 << 31, 2):
         recorder.push(frame(sequence))
     assert (recorder.span, recorder.stray) == (3, 2)
+
+
+def test_another_stream_follows_what_came() -> None:
+    recorder = Recorder()
+    recorder.push(Frame(700, 0, np.full(CODEC.hop, 1, np.int16)))
+    recorder.push(Frame(701, 0, np.full(CODEC.hop, 2, np.int16)))
+    recorder.begin_anew()
+    recorder.push(Frame(3, 0, np.full(CODEC.hop, 3, np.int16)))
+    recorder.push(Frame(5, 0, np.full(CODEC.hop, 5, np.int16)))
+    assert recorder.samples()[:: CODEC.hop].tolist() == [1, 2, 3, 0, 5]
+    assert (recorder.received, recorder.lost, recorder.stray) == (4, 1, 0)

@@ -37,7 +37,7 @@ async def test_json_has_every_figure_and_units_in_its_names() -> None:
     assert (report["call_seconds"], report["sent_seconds"]) == (12.5, 12.0)
     assert (report["payload_kbps"], report["wire_kbps"], report["bitrate_kbps"]) == (6.0, 13.2, 6.0)
     assert (report["playout_delay_ms"], report["round_trip_ms"], report["delay_ms"]) == (26.0, 4.0, 30.0)
-    units = ("_seconds", "_frames", "_percent", "_kbps", "_rtf", "_ms")
+    units = ("_seconds", "_frames", "_percent", "_kbps", "_rtf", "_ms", "interruptions")
     assert all(name.endswith(units) for name, value in report.items() if type(value) in (int, float))
 
 
