@@ -17,6 +17,7 @@ from server.http.ops.openapi import PREFIX
 from server.http.pages import add_security_headers, page_routes, read_pages
 from server.http.signalling import signalling_routes
 from server.http.visitors import Visitors
+from server.http.whip import whip_routes
 from server.media.plane import MediaPlane
 from server.metrics import metrics_of
 from server.rooms import Rooms
@@ -58,6 +59,7 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
             *health_routes(node.unready, node.load),
             *signalling_routes(node, visitors),
             *metrics_routes(metrics_of(node), authority, visitors),
+            *whip_routes(node, visitors),
             *page_routes(read_pages()),
         ]
     )

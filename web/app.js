@@ -1,7 +1,7 @@
 // thinline's page: what the user does becomes a session, what the session says becomes the page.
 //
 // Address: #token=... (the right to join, docs/security.md), and the parameters room, name, autojoin=1 (join at once),
-// raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring), transport=rtp|channel
+// raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring), transport=rtp|channel|opus
 // (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";

@@ -24,7 +24,9 @@ export class AudioPath {
   #context;
   #capture;
   #playback;
-  #beat = null;
+  #silence;
+  #ends = []; // of tracks that are sent
+  #remote = null;
   #stream = null;
   #source = null;
   #wanted;
@@ -92,9 +94,36 @@ export class AudioPath {
 
   /** A silent track in step with the microphone's frames. */
   beat() {
-    this.#beat ??= new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1 });
-    this.#capture.connect(this.#beat);
-    return this.#beat.stream.getAudioTracks()[0];
+    return this.#trackFrom(this.#silence);
+  }
+
+  /** The microphone's sound as a track, mute applied. */
+  voice() {
+    return this.#trackFrom(this.#capture);
+  }
+
+  /** Plays a remote track in place of frames; null ends that. */
+  playTrack(track) {
+    this.#remote?.source.disconnect();
+    if (this.#remote) this.#remote.element.srcObject = null;
+    this.#remote = null;
+    if (track === null) return;
+    const stream = new MediaStream([track]);
+    const element = new Audio(); // Chromium gives out no remote sound without one
+    element.muted = true;
+    element.srcObject = stream;
+    element.play().catch(() => {}); // it was let go before it began
+    const source = this.#context.createMediaStreamSource(stream);
+    source.connect(this.#playback);
+    this.#remote = { element, source };
+  }
+
+  #trackFrom(node) {
+    const end = new MediaStreamAudioDestinationNode(this.#context, { channelCount: 1 });
+    this.#ends.forEach((other) => other.disconnect());
+    this.#ends = [{ disconnect: () => node.disconnect(end) }];
+    node.connect(end);
+    return end.stream.getAudioTracks()[0];
   }
 
   /** Changes to another microphone. Throws a Problem; then the old one stays. */
@@ -154,14 +183,15 @@ export class AudioPath {
     const processorOptions = { frameSamples: FRAME_SAMPLES, headerBytes: HEADER_BYTES };
     const mono = { channelCount: 1, channelCountMode: "explicit", outputChannelCount: [1] };
     this.#capture = new AudioWorkletNode(this.#context, "thinline-capture", { ...mono, processorOptions });
-    const playback = { ...mono, numberOfInputs: 0, processorOptions };
+    const playback = { ...mono, processorOptions };
     this.#playback = new AudioWorkletNode(this.#context, "thinline-playback", playback);
     this.#capture.port.onmessage = ({ data: { frame, level } }) => {
       if (frame) this.onFrame(frame);
       this.onLevel(level);
     };
     this.#playback.port.onmessage = ({ data }) => this.onReport(data);
-    this.#capture.connect(this.#context.destination); // it gives out silence, but an unconnected node may not be run
+    this.#silence = new GainNode(this.#context, { gain: 0 });
+    this.#capture.connect(this.#silence).connect(this.#context.destination); // an unconnected node may not be run
     this.#playback.connect(this.#context.destination);
   }
 

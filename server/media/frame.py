@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codec.engine.base import Pcm
 
@@ -41,7 +42,17 @@ def sequence_of(message: bytes) -> int:
     return int.from_bytes(message[:4], "little")
 
 
+def parts_of(message: bytes) -> tuple[int, NDArray[np.int16]]:
+    """Sequence number and samples [hop] of a message made by `frame_to_bytes`."""
+    return sequence_of(message), np.frombuffer(message, dtype="<i2", offset=_HEAD.size)
+
+
+def message_of(sequence: int, clock_ms: int, samples: NDArray[np.int16]) -> bytes:
+    """samples [hop] -> one message. Sequence and clock wrap."""
+    return _HEAD.pack(sequence % SEQUENCE_MODULUS, clock_ms % SEQUENCE_MODULUS) + samples.astype("<i2").tobytes()
+
+
 def frame_to_bytes(sequence: int, clock_ms: float, pcm: Pcm) -> bytes:
     """pcm [hop] in [-1, 1], louder is clipped -> one message. Sequence and clock wrap."""
-    samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
-    return _HEAD.pack(sequence % SEQUENCE_MODULUS, int(clock_ms) % SEQUENCE_MODULUS) + samples.tobytes()
+    samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+    return message_of(sequence, int(clock_ms), samples.astype(np.int16))

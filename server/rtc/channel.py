@@ -8,7 +8,7 @@ from collections import deque
 from aiortc import RTCDataChannel, RTCPeerConnection
 
 from server.rtc.association import Association
-from server.rtc.transport import PeerEvents
+from server.rtc.transport import PeerContext
 
 LABEL = "pcm"
 BUFFER_LIMIT_BYTES = 2000  # with more than this on its way out, frames are held back
@@ -20,10 +20,12 @@ logger = logging.getLogger(__name__)
 class ChannelTransport:
     """Takes the first channel of the right name that the browser opens, and refuses all others."""
 
-    def __init__(self, connection: RTCPeerConnection, events: PeerEvents) -> None:
+    sends = receives = True
+
+    def __init__(self, connection: RTCPeerConnection, context: PeerContext) -> None:
         connection.on("datachannel", self._take_channel)
         self._connection = connection
-        self._events = events
+        self._events = context.events
         self._channel: RTCDataChannel | None = None
         self._association: Association | None = None  # the short way, while the connection stands
         self._held: deque[bytes] = deque()

@@ -12,7 +12,7 @@ from aiortc import RTCPeerConnection
 from server.media.frame import sequence_of
 from server.rtc.rtp import RtpPacket
 from server.rtc.track import SoundTrack
-from server.rtc.transport import PeerEvents
+from server.rtc.transport import PeerContext
 
 FRAME_TICKS = 640  # 13.33 ms of the 48 kHz clock
 # The browser's encoder is only a clock here: mono, thin, never silent. Lines of the answer, its only section.
@@ -22,9 +22,11 @@ ENCODER = "minptime=10;maxaveragebitrate=6000;stereo=0;useinbandfec=0;usedtx=0"
 class RtpTransport:
     """Numbers its packets by the frames in them, so that a skipped frame is a gap in the timestamps."""
 
-    def __init__(self, connection: RTCPeerConnection, events: PeerEvents) -> None:
+    sends = receives = True
+
+    def __init__(self, connection: RTCPeerConnection, context: PeerContext) -> None:
         self._track = SoundTrack(connection, self._take)
-        self._events = events
+        self._events = context.events
 
     def send(self, message: bytes) -> bool:
         return self._track.send(message, FRAME_TICKS * sequence_of(message))

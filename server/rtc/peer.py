@@ -12,32 +12,35 @@ from aiortc.sdp import candidate_from_sdp
 from server.protocol import IceServer, TransportName
 from server.rtc.channel import ChannelTransport
 from server.rtc.interfaces import loopback_offered
+from server.rtc.libopus import OpusError
 from server.rtc.offer import MOST_CANDIDATES, cause_of, read_offer
+from server.rtc.opus import OpusTransport
 from server.rtc.pcm import RtpTransport
-from server.rtc.transport import PeerEvents, SdpError, Transport
+from server.rtc.transport import PeerContext, PeerEvents, SdpError, Transport
 
-__all__ = ["Peer", "PeerEvents", "SdpError"]
+__all__ = ["Peer", "PeerContext", "PeerEvents", "SdpError"]
 
 ANSWER_SECONDS = 10.0  # a STUN or TURN server that doesn't answer takes its time
 CLOSE_SECONDS = 3.0  # aiortc may take its time over a peer that is gone; nobody waits longer than this
 
 logger = logging.getLogger(__name__)
 
-TRANSPORTS: dict[TransportName, Callable[[RTCPeerConnection, PeerEvents], Transport]] = {
+TRANSPORTS: dict[TransportName, Callable[[RTCPeerConnection, PeerContext], Transport]] = {
     "channel": ChannelTransport,
     "rtp": RtpTransport,
+    "opus": OpusTransport,
 }
 
 
 class Peer:
     """Answers one offer and carries frames over the transport that it asks for."""
 
-    def __init__(self, events: PeerEvents, ice_servers: Sequence[IceServer], loopback: bool) -> None:
+    def __init__(self, context: PeerContext, ice_servers: Sequence[IceServer], loopback: bool) -> None:
         # aiortc takes None to mean a public STUN server; an empty list means none.
         servers = [RTCIceServer(list(server.urls), server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("connectionstatechange", self._watch_connection)
-        self._events = events
+        self._context = context
         self._loopback = loopback
         self._transport: Transport | None = None
         self._trickled = 0
@@ -46,9 +49,10 @@ class Peer:
     async def answer(self, offer_sdp: str, wanted: TransportName | None = None) -> str:
         """The answer, all candidates in it. Raises SdpError, which says why the offer can't be used."""
         self.transport = read_offer(offer_sdp, wanted)
-        if self.transport not in TRANSPORTS:
-            raise SdpError(f"this server does not speak the transport {self.transport}")
-        self._transport = TRANSPORTS[self.transport](self._connection, self._events)
+        try:
+            self._transport = TRANSPORTS[self.transport](self._connection, self._context)
+        except OpusError as error:
+            raise SdpError(f"this server can't speak the transport {self.transport}: {error}") from None
         try:
             with loopback_offered(self._loopback):
                 await asyncio.wait_for(self._answer(offer_sdp), ANSWER_SECONDS)
@@ -60,6 +64,8 @@ class Peer:
         return self._transport.amend(self._connection.localDescription.sdp)
 
     async def _answer(self, offer_sdp: str) -> None:
+        # aiortc's DTLS client fails against GStreamer's server, so that where there is a choice it is the server.
+        offer_sdp = offer_sdp.replace("a=setup:actpass", "a=setup:active")
         await self._connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
 
@@ -80,6 +86,16 @@ class Peer:
             await self._connection.addIceCandidate(parsed)
         except Exception as error:  # as above
             raise SdpError(f"the candidate can't be used: {cause_of(error)}") from None
+
+    @property
+    def sends(self) -> bool:
+        """Whether the other end wants to hear; known once the answer was made."""
+        return self._transport is not None and self._transport.sends
+
+    @property
+    def receives(self) -> bool:
+        """Whether the other end has something to say."""
+        return self._transport is not None and self._transport.receives
 
     def send(self, message: bytes) -> bool:
         """Sends a frame as soon as the line takes it. False if this cost a frame."""
@@ -102,4 +118,4 @@ class Peer:
         if state == "connected" and self._transport is not None:
             self._transport.connected()
         if state == "failed":
-            self._events.on_failed("the peer connection failed: no way was found, or it broke")
+            self._context.events.on_failed("the peer connection failed: no way was found, or it broke")

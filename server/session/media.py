@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from math import inf
 
 from server.media.clock import now_ms
 from server.media.downlink import Downlink
 from server.media.meter import Meter
 from server.media.totals import Totals
 from server.protocol import Answer, Candidate, Error, Offer, Stats, TransportName
-from server.rtc.peer import Peer, PeerEvents, SdpError
+from server.rtc.peer import Peer, PeerContext, PeerEvents, SdpError
 from server.session.inbox import CodecFailed, ComplaintError, EndingError, Item, MediaGone
 from server.session.node import Node
 from server.session.setup import Setup
@@ -40,6 +41,7 @@ class SessionMedia:
         self._post = post
         self._peer: Peer | None = None
         self._downlink: Downlink | None = None
+        self._other: SessionMedia | None = None  # who is to be heard
         self._sequence = 0  # of the first frame of the next downlink
         self._alive_at: float | None = None  # when the way for the sound opened
         self._asked_at = time.monotonic()  # when it was first asked for
@@ -51,7 +53,8 @@ class SessionMedia:
         """Takes an offer; one that follows another replaces the peer connection. Raises ComplaintError."""
         await self._drop_peer()
         events = PeerEvents(self._open, self.uplink.receive, lambda cause: self._post(MediaGone(cause)))
-        self._peer = Peer(events, self._node.ice_servers, self.loopback)
+        context = PeerContext(events, self.uplink.worker.submit)
+        self._peer = Peer(context, self._node.ice_servers, self.loopback)
         self._asked_at = time.monotonic()
         self._setup = setup = Setup(self._session) if self._setup.offered else self._setup
         setup.offered = time.time()
@@ -61,6 +64,8 @@ class SessionMedia:
             self._end_setup(str(error))
             raise ComplaintError("sdp", str(error)) from None
         setup.answered, setup.transport = time.time(), self._peer.transport
+        if self._other is not None and self._peer.sends != (self._downlink is not None):
+            self._tune_in()
         return Answer(sdp, self._peer.transport)
 
     async def add_candidate(self, candidate: Candidate) -> None:
@@ -74,13 +79,18 @@ class SessionMedia:
 
     def listen(self, other: SessionMedia | None) -> None:
         """Plays the other's voice from now on, or none."""
+        self._other = other
+        self._tune_in()
+
+    def _tune_in(self) -> None:
+        """Where the client does not want to hear, as one that only speaks, nothing is decoded."""
         media = self._node.media
         if self._downlink is not None:
             media.close_downlink(self._downlink)
             self._sequence = self._downlink.sequence
         self._downlink = None
-        if other is not None:
-            self._downlink = media.open_downlink(other.uplink, self._send, self._fail, self._sequence)
+        if self._other is not None and (self._peer is None or self._peer.sends):
+            self._downlink = media.open_downlink(self._other.uplink, self._send, self._fail, self._sequence)
         self._meter.follow(self._downlink)
 
     def hear(self, packet: bytes) -> None:
@@ -98,6 +108,8 @@ class SessionMedia:
         limits = self._node.limits
         if self._alive_at is None:
             return self._asked_at + limits.open_seconds - now
+        if self._peer is not None and not self._peer.receives:
+            return inf  # who only listens has no sound that could stop; ICE tells when it is gone
         return max(self._alive_at, self.uplink.last_frame_seconds or 0.0) + limits.media_seconds - now
 
     def check(self, now: float) -> None:

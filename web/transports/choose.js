@@ -1,9 +1,10 @@
 // Which way the sound takes between this page and the server, as docs/transports.md describes them.
 
 import { ChannelTransport } from "./channel.js";
+import { OpusTransport } from "./opus.js";
 import { RtpTransport } from "./rtp.js";
 
-export const TRANSPORTS = { rtp: RtpTransport, channel: ChannelTransport };
+export const TRANSPORTS = { rtp: RtpTransport, channel: ChannelTransport, opus: OpusTransport };
 
 /** The names of those that this browser has, best first; `forced`, if it names one, is the only one, and taken unseen. */
 export function chooseTransports(forced, scope = globalThis) {

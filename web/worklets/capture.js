@@ -29,8 +29,8 @@ class Capture extends AudioWorkletProcessor {
 
   process(inputs, outputs) {
     const input = inputs[0][0]; // absent while no microphone is connected: silence then, so that the stream goes on
-    const quantum = outputs[0][0].length;
-    for (let i = 0; i < quantum; i += 1) this.write(input ? input[i] : 0);
+    const [output] = outputs[0]; // what goes into frames, for transports that take a track
+    for (let i = 0; i < output.length; i += 1) output[i] = this.write(input ? input[i] : 0) / 32768;
     return true;
   }
 
@@ -42,6 +42,7 @@ class Capture extends AudioWorkletProcessor {
     this.energy += (sample / 32768) ** 2;
     this.filled += 1;
     if (this.filled === this.frameSamples) this.finish();
+    return sample;
   }
 
   finish() {

@@ -45,7 +45,9 @@ class Playback extends AudioWorkletProcessor {
 
   process(inputs, outputs) {
     const [first, ...others] = outputs[0];
-    this.playout.pull(first, currentFrame);
+    const [track] = inputs[0]; // a remote track that the browser plays out, if there is one
+    if (track) first.set(track);
+    else this.playout.pull(first, currentFrame);
     for (const channel of others) channel.set(first);
     for (const sample of first) this.energy += sample * sample;
     this.sinceReport += first.length;

@@ -11,10 +11,10 @@ import pytest
 
 from client.caller import Caller, offer_loopback
 from client.frame import CODEC, Frame
-from server.rtc.peer import Peer, PeerEvents
+from server.rtc.peer import Peer, PeerContext, PeerEvents
 from server.rtc.rtp import build_rtp
 from server.rtc.track import SoundTrack
-from tests.server.doubles import PATIENCE_SECONDS
+from tests.server.doubles import PATIENCE_SECONDS, run_at_once
 
 
 class Line:
@@ -26,7 +26,8 @@ class Line:
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
         self.opened = asyncio.Event()
         self.caller = Caller((), self.heard.put_nowait, "rtp")
-        self.server = Peer(PeerEvents(self.opened.set, self.frames.put_nowait, lambda cause: None), (), True)
+        events = PeerEvents(self.opened.set, self.frames.put_nowait, lambda cause: None)
+        self.server = Peer(PeerContext(events, run_at_once), (), True)
 
     async def connect(self) -> str:
         answer = await self.server.answer(await self.caller.offer(), "rtp")

@@ -12,8 +12,8 @@ from server.protocol import IceServer
 from server.rtc import peer as peer_module
 from server.rtc.channel import BUFFER_LIMIT_BYTES, HELD_FRAMES
 from server.rtc.interfaces import host_addresses
-from server.rtc.peer import Peer, PeerEvents, SdpError
-from tests.server.doubles import PATIENCE_SECONDS
+from server.rtc.peer import Peer, PeerContext, PeerEvents, SdpError
+from tests.server.doubles import PATIENCE_SECONDS, run_at_once
 
 
 class Ends:
@@ -25,7 +25,7 @@ class Ends:
         self.frames: asyncio.Queue[bytes] = asyncio.Queue()
         self.causes: asyncio.Queue[str] = asyncio.Queue()
         events = PeerEvents(self.opened.set, self.frames.put_nowait, self.causes.put_nowait)
-        self.server = Peer(events, ice_servers, loopback)
+        self.server = Peer(PeerContext(events, run_at_once), ice_servers, loopback)
 
     async def offer(self) -> str:
         await self.browser.setLocalDescription(await self.browser.createOffer())
@@ -136,4 +136,5 @@ async def test_closing_never_takes_long(ends: Ends, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(peer_module, "RTCPeerConnection", Stubborn)
     monkeypatch.setattr(peer_module, "CLOSE_SECONDS", 0.01)
-    await Peer(PeerEvents(lambda: None, lambda frame: None, lambda cause: None), (), True).close()
+    events = PeerEvents(lambda: None, lambda frame: None, lambda cause: None)
+    await Peer(PeerContext(events, run_at_once), (), True).close()
