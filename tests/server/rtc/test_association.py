@@ -12,8 +12,8 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 
 from server.rtc import association as association_module
 from server.rtc.association import Association
-from server.rtc.peer import Peer, PeerEvents
-from tests.server.doubles import PATIENCE_SECONDS
+from server.rtc.peer import Peer, PeerContext, PeerEvents
+from tests.server.doubles import PATIENCE_SECONDS, run_at_once
 
 FRAME_BYTES = 648
 
@@ -47,7 +47,8 @@ class Ends:
         self.opened = asyncio.Event()
         self.up: list[bytes] = []
         self.down: list[bytes] = []
-        self.server = Peer(PeerEvents(self.opened.set, self.up.append, pytest.fail), (), loopback=True)
+        events = PeerEvents(self.opened.set, self.up.append, pytest.fail)
+        self.server = Peer(PeerContext(events, run_at_once), (), loopback=True)
         self.long_way: list[bytes] = []  # packets that the server left to aiortc
 
     async def connect(self, **reliability: Any) -> RTCDataChannel:

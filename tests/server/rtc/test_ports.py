@@ -11,8 +11,9 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from server.rtc.interfaces import host_addresses, loopback_offered
-from server.rtc.peer import Peer, PeerEvents, SdpError
+from server.rtc.peer import Peer, PeerContext, PeerEvents, SdpError
 from server.rtc.ports import Exposure, expose
+from tests.server.doubles import run_at_once
 
 FIRST = 43210
 RANGE = (FIRST, FIRST + 19)
@@ -73,7 +74,8 @@ async def test_a_port_that_is_taken_is_left_out_and_none_is_a_clear_error() -> N
         expose(Exposure())
         await browser.setLocalDescription(await browser.createOffer())
         expose(Exposure((FIRST, FIRST + 1), "192.0.2.7"))
-        server = Peer(PeerEvents(lambda: None, lambda _: None, lambda _: None), (), loopback=False)
+        events = PeerEvents(lambda: None, lambda _: None, lambda _: None)
+        server = Peer(PeerContext(events, run_at_once), (), loopback=False)
         with pytest.raises(SdpError, match=f"udp_ports {FIRST}-{FIRST + 1} are all taken"):
             await server.answer(browser.localDescription.sdp)
         await server.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.rtc.rtp import RtpError, RtpPacket, build_rtp, parse_rtp
@@ -11,6 +11,7 @@ from server.rtc.rtp import RtpError, RtpPacket, build_rtp, parse_rtp
 HEAD = build_rtp(111, 7, 640, 0xABCD, b"")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 127), st.integers(0, 2**17), st.integers(0, 2**33), st.integers(0, 2**32 - 1), st.binary())
 def test_what_is_built_is_parsed(kind: int, number: int, timestamp: int, ssrc: int, payload: bytes) -> None:
     built = build_rtp(kind, number, timestamp, ssrc, payload)
@@ -40,6 +41,7 @@ def test_what_is_no_packet_is_refused(data: bytes, says: str) -> None:
         parse_rtp(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_anything_at_all_is_parsed_or_refused(data: bytes) -> None:
     try:
