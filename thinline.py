@@ -16,6 +16,7 @@ from types import ModuleType
 
 COMMANDS = {
     "serve": ("server.commands.serve", "serve calls to browsers and headless peers"),
+    "doctor": ("server.commands.doctor", "check whether this machine can serve calls as it is set up"),
     "token": ("server.commands.token", "make a token, or a link, that lets someone into a room"),
     "ops": ("client.commands.ops", "watch and steer a running server: calls, denoising, bitrate, drain"),
     "call": ("client.commands.call", "join a call from the terminal: play a file, record the other side"),
