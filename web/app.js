@@ -189,6 +189,7 @@ const on = {
   denoise({ on: active, frame, mine }) {
     if (mine) {
       page.say("denoise", `Noise is ${active ? "taken out of" : "left in"} your voice${sinceFrame(frame)}.`);
+      if (active !== state.denoise) treat(active); // whoever runs the server switched it
       return;
     }
     if (state.peer) state.peer = { ...state.peer, denoise: active };
@@ -220,9 +221,14 @@ function mute(muted) {
 }
 
 async function denoise(active) {
+  state.session.setDenoise(active);
+  await treat(active);
+}
+
+/** The button, and what the browser itself does about noise, follow the codec. */
+async function treat(active) {
   state.denoise = active;
   showMe();
-  state.session.setDenoise(active);
   await state.audio.treat(processing(state)).catch((problem) => page.problem(problem));
 }
 

@@ -131,7 +131,7 @@ export class Session {
       case "peer-joined": return this.#emit("peer", { participant: message.participant });
       case "peer-left": return this.#emit("peer", { participant: null, reason: message.reason });
       case "bitrate": return this.#emit("bitrate",
-        { kbps: message.bitrate_kbps, frame: message.frame, mine: message.session === this.#id });
+        { kbps: message.bitrate_kbps, frame: message.frame, mine: [this.#id, "operator"].includes(message.session) });
       case "denoise": return this.#emit("denoise",
         { on: message.denoise, frame: message.frame, mine: message.session === this.#id });
       case "stats": return this.#numbers(message);

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from aiohttp import web
 
-INDEX = "index.html"
+PLACES = {"/": "index.html", "/ops": "ops.html"}
 
 CONTENT_TYPES = {
     ".css": "text/css",
@@ -65,15 +65,15 @@ def _read_folder(folder: Traversable, place: PurePosixPath) -> Iterator[tuple[st
 
 
 def page_routes(pages: dict[str, Page]) -> list[web.RouteDef]:
-    """The index at `/`, everything else under `/static/`."""
+    """The call at `/`, the operators' page at `/ops`, everything that they load under `/static/`."""
 
-    async def index(request: web.Request) -> web.Response:
-        return _respond(request, pages.get(INDEX))
+    async def document(request: web.Request) -> web.Response:
+        return _respond(request, pages.get(PLACES[request.path]))
 
     async def static(request: web.Request) -> web.Response:
         return _respond(request, pages.get(request.match_info["path"]))
 
-    return [web.get("/", index), web.get("/static/{path:.+}", static)]
+    return [*(web.get(place, document) for place in PLACES), web.get("/static/{path:.+}", static)]
 
 
 def _respond(request: web.Request, page: Page | None) -> web.Response:

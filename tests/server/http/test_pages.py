@@ -37,7 +37,7 @@ async def test_a_page_that_the_browser_has_is_not_sent_again(serve: Serve) -> No
         assert response.status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/static/nothing.js", "/nowhere", "/ws"])
+@pytest.mark.parametrize("path", ["/", "/ops", "/healthz", "/static/nothing.js", "/nowhere", "/ws"])
 async def test_every_answer_has_the_security_headers(serve: Serve, path: str) -> None:
     server = await serve()
     async with server.get(path) as response:
