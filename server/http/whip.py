@@ -40,7 +40,10 @@ ANSWER_SECONDS = 15.0
 RETRY_SECONDS = "5"  # for who found the node full
 DIRECTIONS = {"whip": ("a=sendonly", "a=sendrecv"), "whep": ("a=recvonly", "a=sendrecv")}
 BODY_LIMIT_BYTES = MESSAGE_LIMIT_BYTES // 2  # it travels on inside a message
-STATUS = {"room-full": 409, "node-full": 503, "sdp": 400, "bitrate": 400, "malformed": 400}
+STATUS = {
+    "unauthorized": 401, "room-full": 409, "node-full": 503, "draining": 503, "address-full": 429, "sdp": 400,
+    "bitrate": 400, "malformed": 400,
+}  # fmt: skip
 
 
 class Line:

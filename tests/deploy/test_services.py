@@ -1,4 +1,4 @@
-"""Caddy in front and coturn beside the server, from their Debian packages, with the configurations of deploy/."""
+"""Caddy, Prometheus and coturn around the server, from Debian packages, with the configurations of deploy/."""
 
 from __future__ import annotations
 
@@ -92,6 +92,34 @@ async def test_a_call_goes_through_caddy(serve: Serve, https: aiohttp.ClientSess
             await https.ws_connect(page + "ws", headers={"Origin": "https://elsewhere.example"})
         assert refused.value.status == 403
         await client.socket.close()
+
+
+async def test_prometheus_scrapes_the_server(serve: Serve, https: aiohttp.ClientSession, tmp_path: Path) -> None:  # noqa: F811
+    server = await serve()
+    ours, port, log = (
+        (DEPLOY / "prometheus.yml").read_text(),
+        free_port(socket.SOCK_STREAM),
+        tmp_path / "prometheus.log",
+    )
+    assert "127.0.0.1:8080" in ours
+    config = tmp_path / "prometheus.yml"
+    config.write_text(ours.replace("127.0.0.1:8080", server.url.removeprefix("http://").rstrip("/")))
+    options = [f"--config.file={config}", f"--storage.tsdb.path={tmp_path}", f"--web.listen-address=127.0.0.1:{port}"]
+    with running("prometheus", *options, log=log):
+        await wait_for_port(port, log)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (health := await _target_health(https, port)) == "unknown":
+                await asyncio.sleep(0.2)
+    assert health == "up"
+
+
+async def _target_health(http: aiohttp.ClientSession, port: int) -> str:
+    """Of the one target; "unknown" before it was scraped."""
+    async with http.get(f"http://127.0.0.1:{port}/api/v1/targets") as response:
+        if response.status != 200:  # it is starting still
+            return "unknown"
+        targets = (await response.json())["data"]["activeTargets"]
+        return str(targets[0]["health"]) if targets else "unknown"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import numpy as np
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
@@ -177,6 +178,10 @@ class Server:
         stack.push_async_callback(self._http.close)
 
     @property
+    def app(self) -> web.Application:
+        return self._server.app
+
+    @property
     def node(self) -> Node:
         return self._server.app[NODE]
 
@@ -186,6 +191,9 @@ class Server:
 
     def get(self, path: str, **headers: str) -> aiohttp.client._RequestContextManager:
         return self._http.get(self._server.make_url(path), headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def request(self, method: str, path: str, headers: dict[str, str]) -> aiohttp.client._RequestContextManager:
+        return self._http.request(method, self._server.make_url(path), headers=headers)
 
     async def connect(self, **headers: str) -> Client:
         client = Client(await self._http.ws_connect(self._server.make_url("/ws"), headers=headers))
