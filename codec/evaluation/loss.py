@@ -90,6 +90,19 @@ def plain(hop: int, zeros: bool, pcm: Pcm, lost: Lost) -> Pcm:
     return np.concatenate(heard)
 
 
+def call(engine: Engine, n_q: int, pcm: Pcm, lost: Lost) -> Pcm:
+    """Both legs lose alike, at other moments: what never came is not encoded, what was decoded goes on as PCM."""
+    hop, encoder, decoder = engine.config.hop, StreamEncoder(engine, n_q), StreamDecoder(engine)
+    heard = []
+    for frame, missing in zip(pcm.reshape(-1, hop), lost, strict=False):
+        if missing:
+            encoder.skip(1)
+        else:
+            decoder.push(encoder.push(frame)[0])
+        heard.append(decoder.pull())
+    return plain(hop, False, np.concatenate(heard), np.roll(lost, len(lost) // 2))
+
+
 def systems(engine: Engine, bitrate_kbps: float, opus_kbps: float) -> dict[str, tuple[int, Receive]]:
     """By name: samples of a packet's frame, and what is heard."""
     hop, n_q = engine.config.hop, engine.config.n_q(bitrate_kbps)
@@ -101,6 +114,7 @@ def systems(engine: Engine, bitrate_kbps: float, opus_kbps: float) -> dict[str, 
         f"thinline {bitrate_kbps:g}, concealed": (hop, partial(codec, bare, False)),
         f"thinline {bitrate_kbps:g}, one copy": (hop, partial(codec, one, False)),
         f"thinline {bitrate_kbps:g}, two copies": (hop, partial(codec, two, False)),
+        f"a call at {bitrate_kbps:g}, both legs": (hop, partial(call, engine, n_q)),
         f"Opus {opus_kbps:g}, its own": (opusplc.FRAME, lambda pcm, lost: opusplc.conceal(pcm, opus_kbps, lost)),
     }
 
