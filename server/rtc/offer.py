@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiortc import RTCIceCandidate
 from aiortc.sdp import SessionDescription
 
 from server.protocol import TransportName
@@ -35,7 +36,15 @@ def read_offer(sdp: str, wanted: TransportName | None) -> TransportName:
         raise SdpError("the offer has no ICE user name and password")
     if len(section.ice_candidates) > MOST_CANDIDATES:
         raise SdpError(f"the offer has more than {MOST_CANDIDATES} candidates")
+    for candidate in section.ice_candidates:
+        check_candidate(candidate)
     return transport
+
+
+def check_candidate(candidate: RTCIceCandidate) -> None:
+    """aioice sends to it from a task that nobody watches. Raises SdpError."""
+    if not 1 <= candidate.port <= 65535:
+        raise SdpError(f"a candidate's port is {candidate.port}, outside 1..65535")
 
 
 def cause_of(error: Exception) -> str:

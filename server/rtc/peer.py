@@ -13,7 +13,7 @@ from server.protocol import IceServer, TransportName
 from server.rtc.channel import ChannelTransport
 from server.rtc.interfaces import loopback_offered
 from server.rtc.libopus import OpusError
-from server.rtc.offer import MOST_CANDIDATES, cause_of, read_offer
+from server.rtc.offer import MOST_CANDIDATES, cause_of, check_candidate, read_offer
 from server.rtc.opus import OpusTransport
 from server.rtc.pcm import RtpTransport
 from server.rtc.transport import PeerContext, PeerEvents, SdpError, Transport
@@ -81,6 +81,7 @@ class Peer:
             if len(candidate.split()) < 8:
                 raise ValueError("it has fewer than 8 parts")
             parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
+            check_candidate(parsed)
             parsed.sdpMid = sdp_mid
             parsed.sdpMLineIndex = 0 if sdp_mid is None and sdp_mline_index is None else sdp_mline_index
             await self._connection.addIceCandidate(parsed)

@@ -200,7 +200,8 @@ async def test_a_candidate_that_is_none_is_refused(serve: Serve) -> None:
     client, sound = await server.connect(), server.sound()
     await client.join()
     await sound.open(client)
-    for candidate in ("candidate:x", "candidate:1 one udp 1 192.0.2.1 9 typ host"):
+    far = "candidate:1 1 udp 1 192.0.2.1 65536 typ host"
+    for candidate in ("candidate:x", "candidate:1 one udp 1 192.0.2.1 9 typ host", far):
         await client.say(Candidate(candidate, "0", 0))
         assert (await client.hear_error()).code == "sdp"
 
