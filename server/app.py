@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from server.metrics import metrics_of
 from server.rooms import Rooms
 from server.rtc.ports import Exposure, expose
 from server.session import Limits, Node, Session
+from server.traces import Traces
 from server.turn import TurnServers
 
 MEASURE_SECONDS = 1.0
@@ -33,8 +35,12 @@ NODE = web.AppKey("node", Node)
 
 
 async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None = None) -> web.Application:
-    """The application; its codec threads end with its cleanup. Raises BitrateError for a default that is no bitrate."""
+    """The application; its codec threads end with its cleanup.
+
+    Raises BitrateError for a default that is no bitrate, TracesError where traces are wanted and can't be had.
+    """
     engine.config.n_q(config.bitrate_kbps)
+    traces = None if config.traces_endpoint is None else Traces(config.traces_endpoint)
     media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers)
     expose(Exposure(config.udp_ports, config.public_address))
     authority = Authority(config.token_secret, config.opening)
@@ -44,6 +50,8 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
     if config.turn_secret is not None:
         node.turn = TurnServers(config.turn_urls, config.turn_secret)
     visitors = Visitors(config.trusted_proxies)
+    if traces is not None:
+        node.books.watchers.append(traces.tell)
 
     async def say_goodbye(_: web.Application) -> None:
         node.shut_down()
@@ -51,6 +59,8 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
 
     async def stop_media(_: web.Application) -> None:
         await media.stop()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
 
     app = web.Application()
     app[NODE] = node

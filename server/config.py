@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from math import ceil
@@ -45,6 +46,7 @@ class ServerConfig:
     open: bool = False
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     drain_seconds: float = 20.0
+    traces_endpoint: str | None = None
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -75,6 +77,10 @@ class ServerConfig:
             raise ConfigError("a TURN server needs its secret, and the secret its server: turn_urls and turn_secret")
         if self.udp_ports is not None and not 1024 <= self.udp_ports[0] <= self.udp_ports[1] <= 65535:
             raise ConfigError(f"udp_ports {self.udp_ports[0]}-{self.udp_ports[1]}: they must rise from 1024 to 65535")
+        if self.traces_endpoint is not None and not re.match(r"https?://[^/]+/", self.traces_endpoint):
+            raise ConfigError(
+                f"traces_endpoint {self.traces_endpoint!r} is no address such as http://localhost:4318/v1/traces"
+            )
         if self.public_address is not None:
             _check_public_address(self.public_address)
 

@@ -205,6 +205,7 @@ _KINDS: dict[str, _Kind] = {
     "turn_secret": _TEXT,
     "udp_ports": _Kind(str, _check_ports),
     "public_address": _TEXT,
+    "traces_endpoint": _TEXT,
     "tls_cert": _PATH,
     "tls_key": _PATH,
     "tls_self_signed": _SWITCH,

@@ -25,6 +25,7 @@ from server.rtc.interfaces import host_addresses
 from server.session import Node
 from server.settings import print_config, read_config
 from server.tls import TlsError, context_from_files, self_signed_context
+from server.traces import TracesError
 
 HELP = (
     "Serve calls: the page, the signalling and the sound. SIGTERM lets running calls end first, for a while; "
@@ -39,7 +40,7 @@ class ServeError(Exception):
     """The server can't listen where it should."""
 
 
-ERRORS = (BitrateError, ConfigError, EngineError, ServeError, TlsError)
+ERRORS = (BitrateError, ConfigError, EngineError, ServeError, TlsError, TracesError)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

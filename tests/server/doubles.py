@@ -189,6 +189,10 @@ class Server:
     def url(self) -> str:
         return str(self._server.make_url("/"))
 
+    async def close(self) -> None:
+        """Ends it before the test ends."""
+        await self._server.close()
+
     def get(self, path: str, **headers: str) -> aiohttp.client._RequestContextManager:
         return self._http.get(self._server.make_url(path), headers={k.replace("_", "-"): v for k, v in headers.items()})
 
