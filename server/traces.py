@@ -36,7 +36,8 @@ class Traces:
             ) from None
         resource = Resource.create({"service.name": "thinline", "service.version": version("thinline")})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS)))
+        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("thinline")
 
     def tell(self, setup: Setup) -> None:
