@@ -17,6 +17,7 @@ from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
 
+_LOUDEST = np.float32(1.0)
 SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
 
 
@@ -118,7 +119,7 @@ class StreamEncoder:
 
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
-        codes = tuple(map(tuple, np.stack(self._group, axis=1).tolist()))
+        codes = tuple(zip(*(frame.tolist() for frame in self._group), strict=True))
         copies = tuple(self._copies(first))
         packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, self.denoise, copies=copies)
         self._sent.append(packet)
@@ -202,7 +203,7 @@ class StreamDecoder:
         self.compute_seconds += seconds
         self.played += 1
         self._begun = True
-        return self._concealment.play(np.clip(pcm, -1.0, 1.0))
+        return self._concealment.play(np.maximum(np.minimum(pcm, _LOUDEST), -_LOUDEST))
 
     def _stand_in(self) -> Pcm:
         if self._silence or not self._begun:

@@ -13,6 +13,8 @@ from codec.engine.base import Pcm
 SEQUENCE_MODULUS = 1 << 32
 _HEAD = Struct("<II")  # sequence number, sender's clock in ms
 _FULL_SCALE = 32768
+_STEP = np.float32(1 / _FULL_SCALE)  # a power of two: exact
+_SAMPLE = np.dtype("<i2")
 
 
 class FrameError(ValueError):
@@ -33,7 +35,7 @@ def frame_from_bytes(message: bytes, hop: int) -> Frame:
     if len(message) != _HEAD.size + 2 * hop:
         raise FrameError(f"a frame has {_HEAD.size + 2 * hop} bytes, not {len(message)}")
     sequence, clock_ms = _HEAD.unpack_from(message)
-    pcm = np.frombuffer(message, dtype="<i2", offset=_HEAD.size).astype(np.float32) / np.float32(_FULL_SCALE)
+    pcm = np.frombuffer(message, dtype=_SAMPLE, offset=_HEAD.size) * _STEP
     return Frame(sequence, clock_ms, pcm)
 
 
@@ -44,15 +46,16 @@ def sequence_of(message: bytes) -> int:
 
 def parts_of(message: bytes) -> tuple[int, NDArray[np.int16]]:
     """Sequence number and samples [hop] of a message made by `frame_to_bytes`."""
-    return sequence_of(message), np.frombuffer(message, dtype="<i2", offset=_HEAD.size)
+    return sequence_of(message), np.frombuffer(message, dtype=_SAMPLE, offset=_HEAD.size)
 
 
 def message_of(sequence: int, clock_ms: int, samples: NDArray[np.int16]) -> bytes:
     """samples [hop] -> one message. Sequence and clock wrap."""
-    return _HEAD.pack(sequence % SEQUENCE_MODULUS, clock_ms % SEQUENCE_MODULUS) + samples.astype("<i2").tobytes()
+    head = _HEAD.pack(sequence % SEQUENCE_MODULUS, clock_ms % SEQUENCE_MODULUS)
+    return head + samples.astype(_SAMPLE, copy=False).tobytes()
 
 
 def frame_to_bytes(sequence: int, clock_ms: float, pcm: Pcm) -> bytes:
     """pcm [hop] in [-1, 1], louder is clipped -> one message. Sequence and clock wrap."""
-    samples = np.clip(np.rint(pcm * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+    samples = np.maximum(np.minimum(np.rint(pcm * _FULL_SCALE), _FULL_SCALE - 1), -_FULL_SCALE)
     return message_of(sequence, int(clock_ms), samples.astype(np.int16))

@@ -28,8 +28,8 @@ Step = EncodeStep | DecodeStep
 Begun = list[tuple[Job, Step]]
 Outcome = Callable[[], None]  # for the event loop
 
-GATHER_SECONDS = 0.002  # the least time between two wake-ups of a worker
-DELIVER_SECONDS = 0.002  # results wait no longer than this for those after them
+GATHER_SECONDS = 0.004  # the least time between two wake-ups of a worker
+DELIVER_SECONDS = 0.004  # results wait no longer than this for those after them
 
 _by_deadline = attrgetter("deadline")
 
@@ -109,7 +109,7 @@ class CodecWorker:
     def _run(self) -> None:
         if self._options.cpu is not None:
             os.sched_setaffinity(0, {self._options.cpu})  # 0: this thread, not the process
-        while jobs := self._take():
+        while (jobs := self._take()) is not None:
             outcomes, since = list[Outcome](), time.monotonic()
             for group in self._groups(jobs):
                 outcomes += self._do(group)
@@ -121,12 +121,12 @@ class CodecWorker:
             if outcomes and not self._hand_over(outcomes):
                 return
 
-    def _take(self) -> list[Job]:
-        """Everything that waits; empty when the worker is to end."""
+    def _take(self) -> list[Job] | None:
+        """Everything that waits; None when the worker is to end."""
         jobs = self._inbox.get()
         while not self._inbox.empty():
             jobs += self._inbox.get()
-        return [] if self._closing else jobs
+        return None if self._closing else jobs
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
         """Earliest deadline first: as many together as may be computed together, of each stream one."""

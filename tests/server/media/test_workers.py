@@ -28,7 +28,13 @@ class Hold:
 
     def __init__(self, worker: CodecWorker) -> None:
         self.began, self.go = threading.Event(), threading.Event()
+        self._worker = worker
         worker.submit(Call(self._wait, ignore, ignore))
+
+    def release(self) -> None:
+        """Lets it go, and hands it all that was submitted meanwhile at once."""
+        self._worker._wake()
+        self.go.set()
 
     def _wait(self) -> None:
         self.began.set()
@@ -96,7 +102,7 @@ async def test_what_waits_comes_back_in_one_delivery(worker: CodecWorker, monkey
         worker.submit(Call(lambda: None, ignore, ignore))
     last = asyncio.ensure_future(worker.call(lambda: None))
     await asyncio.sleep(0)
-    hold.go.set()
+    hold.release()
     await last
     assert deliveries == [1, 10]
 
@@ -108,7 +114,7 @@ async def test_much_work_is_delivered_bit_by_bit(worker: CodecWorker, monkeypatc
     first_is_home = threading.Event()
     worker.submit(Call(lambda: None, lambda _: first_is_home.set(), ignore))
     worker.submit(Call(lambda: log.append("home" if first_is_home.wait(60) else "waiting"), ignore, ignore))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert log == ["home"]
 
@@ -119,7 +125,7 @@ async def test_the_earliest_deadline_comes_first(worker: CodecWorker) -> None:
     soon = time.monotonic() + 1000
     for name, deadline in (("c", soon + 3), ("a", soon + 1), ("b", soon + 2), ("a2", soon + 1)):
         worker.submit(Step(name, log, deadline))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert log[:4] == ["a", "a2", "b", "c"]
 
@@ -129,7 +135,7 @@ async def test_work_that_waited_beyond_its_deadline_is_not_done(worker: CodecWor
     now = time.monotonic()
     worker.submit(Step("a", log, now - 1))
     worker.submit(Step("b", log, now + 1000))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert log == ["a too late", "b", "a delivered", "b delivered"]
     assert worker.late == 1
@@ -153,7 +159,7 @@ async def test_a_result_nobody_waits_for_is_dropped(worker: CodecWorker) -> None
     waiting = asyncio.ensure_future(worker.call(lambda: 1))
     await asyncio.sleep(0)
     waiting.cancel()
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert waiting.cancelled()
 
@@ -165,7 +171,7 @@ async def test_a_fault_in_one_delivery_does_not_stop_the_others(worker: CodecWor
     hold = Hold(worker)
     worker.submit(Call(lambda: 0, lambda zero: results.append(1 // zero), ignore))
     worker.submit(Call(lambda: 2, results.append, ignore))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert results == [2]
     assert isinstance(told[0]["exception"], ZeroDivisionError)
@@ -213,7 +219,7 @@ async def test_due_steps_of_many_streams_are_computed_together(batch: int, expec
     for turn in range(2):
         for encoder in encoders:
             worker.submit(EncodeJob(encoder, frame(0.5), 0, soon + turn, sizes.append, pytest.fail))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert engine.batches == expected
     assert [encoder.frame_index for encoder in encoders] == [2] * 5
@@ -231,7 +237,7 @@ async def test_two_frames_of_a_stream_are_never_in_one_batch() -> None:
     for number in range(3):
         worker.submit(EncodeJob(encoder, frame(number / 4), 0, NEVER, packets.append, pytest.fail))
         worker.submit(DecodeJob(decoder, None, NEVER, sounds.append, pytest.fail))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert engine.batches == [1, 1, 1]  # the decoder had nothing to decode
     assert (len(packets), len(sounds), decoder.noise) == (3, 3, 3)
@@ -247,7 +253,7 @@ async def test_a_call_sees_the_steps_before_it_finished() -> None:
     worker.submit(EncodeJob(encoder, frame(0.5), 0, NEVER, ignore, pytest.fail))
     asked = asyncio.ensure_future(worker.call(lambda: encoder.frame_index))
     await asyncio.sleep(0)
-    hold.go.set()
+    hold.release()
     assert await asked == 1
     worker.close()
 
@@ -261,7 +267,7 @@ async def test_a_stream_that_fails_leaves_the_others_of_its_batch_alone(engine: 
     hold.began.wait(60)
     for encoder in (bad, good):
         worker.submit(EncodeJob(encoder, frame(0.5), 0, NEVER, done.append, faults.append))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert len(done) == len(faults) == 1
     worker.close()
@@ -282,7 +288,7 @@ async def test_the_cost_of_a_batch_is_shared_fairly() -> None:
     hold.began.wait(60)
     for encoder in encoders:
         worker.submit(EncodeJob(encoder, frame(0.5), 0, NEVER, ignore, pytest.fail))
-    hold.go.set()
+    hold.release()
     await drained(worker)
     assert engine.batches == [4]
     assert {encoder.compute_seconds for encoder in encoders} == {worker.compute_seconds / 4}
