@@ -22,6 +22,10 @@ SET_VARIABLE = "THINLINE_NATIVE_ISA"
 PRECISION_VARIABLE = "THINLINE_NATIVE_PRECISION"
 
 
+Address, Count, Share = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float
+One, OneCount, OneShare = Address * 1, Count * 1, Share * 1
+
+
 class State:
     """What one direction of a stream keeps: some rows of input of each stage, as bytes. Changed in place."""
 
@@ -43,13 +47,14 @@ class NativeEngine:
         library = open_library(LIBRARY)
         sets = instruction_sets(library)
         self.config, self.model_id, self.precision = weights.config, weights.model_id, precision
-        self.instruction_set = choose_set(sets, instruction_set)
+        self.instruction_set = choose_set(sets, instruction_set, precision)
         try:
             planned = plan(weights.config, load_file(weights.file("model.safetensors")))
         except KeyError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error} is missing") from None
         index = list(sets).index(self.instruction_set)
         self._handle = Handle(library, weights.config, planned, precision == "bf16", index)
+        self._pointer = self._handle.pointer
         self._encode, self._decode = library.thinline_encode, library.thinline_decode
 
     def encoder_state(self) -> State:
@@ -59,53 +64,79 @@ class NativeEngine:
         return State(np.zeros(self._handle.decoder_bytes, dtype=np.uint8))
 
     def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:
-        return self.encode_many((EncodeStep(pcm, n_q, denoise, state),))[0]
+        frame, codes = self._frame(pcm), self._codes(n_q)
+        at, to = One(frame.ctypes.data), One(_address(codes))
+        self._encode(self._pointer, 1, at, OneCount(n_q), OneShare(denoise), One(state.address), to)
+        return codes, state
 
     def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
-        return self.decode_many((DecodeStep(codes, state),))[0]
+        codes, pcm = self._checked(codes), np.empty(self.config.hop, dtype=np.float32)
+        at, to = One(codes.ctypes.data), One(_address(pcm))
+        if not self._decode(self._pointer, 1, at, OneCount(len(codes)), One(state.address), to):
+            raise self._no_code()
+        return pcm, state
 
     def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, State]]:
-        count, config = len(steps), self.config
-        frames = [np.ascontiguousarray(step.pcm, dtype=np.float32) for step in steps]
-        if any(frame.shape != (config.hop,) for frame in frames):
-            raise ValueError(f"a frame has {config.hop} samples")
-        if any(not 1 <= step.n_q <= config.quantizers for step in steps):
-            raise ValueError(f"n_q is outside 1..{config.quantizers}")
-        codes = [np.empty(step.n_q, dtype=np.int16) for step in steps]
+        count = len(steps)
+        frames = [self._frame(step.pcm) for step in steps]
+        codes = [self._codes(step.n_q) for step in steps]
         self._encode(
-            self._handle.pointer,
+            self._pointer,
             count,
-            (ctypes.c_void_p * count)(*[frame.ctypes.data for frame in frames]),
-            (ctypes.c_int32 * count)(*[step.n_q for step in steps]),
-            (ctypes.c_float * count)(*[step.denoise for step in steps]),
-            (ctypes.c_void_p * count)(*[step.state.address for step in steps]),
-            (ctypes.c_void_p * count)(*[code.ctypes.data for code in codes]),
+            (Address * count)(*[frame.ctypes.data for frame in frames]),
+            (Count * count)(*[step.n_q for step in steps]),
+            (Share * count)(*[step.denoise for step in steps]),
+            (Address * count)(*[step.state.address for step in steps]),
+            (Address * count)(*map(_address, codes)),
         )
         return [(code, step.state) for code, step in zip(codes, steps, strict=True)]
 
     def decode_many(self, steps: Sequence[DecodeStep]) -> list[tuple[Pcm, State]]:
-        count, config = len(steps), self.config
-        codes = [np.ascontiguousarray(step.codes, dtype=np.int16) for step in steps]
-        if any(not 1 <= len(code) <= config.quantizers for code in codes):
-            raise ValueError(f"the number of codes is outside 1..{config.quantizers}")
-        if any(code.min() < 0 or code.max() >= config.codebook_size for code in codes):
-            raise ValueError(f"a code is outside 0..{config.codebook_size - 1}")
-        frames = [np.empty(config.hop, dtype=np.float32) for _ in steps]
-        self._decode(
-            self._handle.pointer,
+        count = len(steps)
+        codes = [self._checked(step.codes) for step in steps]
+        frames = [np.empty(self.config.hop, dtype=np.float32) for _ in steps]
+        decoded = self._decode(
+            self._pointer,
             count,
-            (ctypes.c_void_p * count)(*[code.ctypes.data for code in codes]),
-            (ctypes.c_int32 * count)(*[len(code) for code in codes]),
-            (ctypes.c_void_p * count)(*[step.state.address for step in steps]),
-            (ctypes.c_void_p * count)(*[frame.ctypes.data for frame in frames]),
+            (Address * count)(*[code.ctypes.data for code in codes]),
+            (Count * count)(*map(len, codes)),
+            (Address * count)(*[step.state.address for step in steps]),
+            (Address * count)(*map(_address, frames)),
         )
+        if not decoded:
+            raise self._no_code()
         return [(frame, step.state) for frame, step in zip(frames, steps, strict=True)]
 
+    def _frame(self, pcm: Pcm) -> Pcm:
+        frame = np.ascontiguousarray(pcm, dtype=np.float32)
+        if frame.shape != (self.config.hop,):
+            raise ValueError(f"a frame has {self.config.hop} samples, this one {frame.shape}")
+        return frame
 
-def choose_set(sets: Mapping[str, bool], wanted: str | None) -> str:
-    """The best of `sets` that runs here, or the one wanted. Raises EngineError."""
+    def _codes(self, n_q: int) -> Codes:
+        if not 1 <= n_q <= self.config.quantizers:
+            raise ValueError(f"n_q {n_q} is outside 1..{self.config.quantizers}")
+        return np.empty(n_q, dtype=np.int16)
+
+    def _checked(self, codes: Codes) -> Codes:
+        checked = np.ascontiguousarray(codes, dtype=np.int16)
+        if checked.ndim != 1 or not 1 <= len(checked) <= self.config.quantizers:
+            raise ValueError(f"codes {checked.shape}: their number is outside 1..{self.config.quantizers}")
+        return checked
+
+    def _no_code(self) -> ValueError:
+        return ValueError(f"a code is outside 0..{self.config.codebook_size - 1}")
+
+
+def _address(array: Any) -> int:
+    """Of a numpy array that may be written to; a quarter of what `array.ctypes.data` costs."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
+
+
+def choose_set(sets: Mapping[str, bool], wanted: str | None, precision: str = "bf16") -> str:
+    """The best of `sets` that runs here, or the one wanted; AMX is for bf16 only. Raises EngineError."""
     if wanted is None:
-        return next(name for name, runs in sets.items() if runs)
+        return next(name for name, runs in sets.items() if runs and (name != "amx" or precision == "bf16"))
     if wanted not in sets:
         raise EngineError(f"{SET_VARIABLE}: {wanted!r} is not one of {', '.join(sets)}")
     if not sets[wanted]:

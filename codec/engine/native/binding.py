@@ -56,7 +56,7 @@ def open_library(path: Path) -> ctypes.CDLL:
     library.thinline_unload.restype, library.thinline_unload.argtypes = None, [c_void_p]
     library.thinline_state_bytes.restype, library.thinline_state_bytes.argtypes = c_size_t, [c_void_p, c_int]
     library.thinline_encode.restype, library.thinline_encode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 5]
-    library.thinline_decode.restype, library.thinline_decode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 4]
+    library.thinline_decode.restype, library.thinline_decode.argtypes = c_int, [c_void_p, c_int, *[c_void_p] * 4]
     return library
 
 

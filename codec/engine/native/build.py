@@ -25,6 +25,7 @@ X86_SETS = {  # from the least to the best
     "avx2": ("-mavx2", "-mfma"),
     "avx512": AVX512,
     "avx512bf16": (*AVX512, "-mavx512bf16"),
+    "amx": (*AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"),
 }
 
 
@@ -46,7 +47,7 @@ def refresh() -> None:
 
 def build(library: Path = LIBRARY, extra: Sequence[str] = ()) -> None:
     """Compiles the sources, once for each instruction set of this kind of processor. Raises BuildError."""
-    compiler = [*shlex.split(os.environ.get("CXX", "c++")), *extra]
+    compiler = shlex.split(os.environ.get("CXX", "c++"))
     sets: dict[str, tuple[str, ...]] = {"portable": ()}
     sets |= X86_SETS if platform.machine().lower() in ("x86_64", "amd64") else {}
     listed = " ".join(f"SET({name})" for name in reversed(sets))
@@ -58,12 +59,12 @@ def build(library: Path = LIBRARY, extra: Sequence[str] = ()) -> None:
 
         def compile_one(index: int) -> None:
             _, source, flags = jobs[index]
-            _run([*compiler, *FLAGS, *flags, "-c", str(HERE / source), "-o", objects[index]])
+            _run([*compiler, *FLAGS, *flags, *extra, "-c", str(HERE / source), "-o", objects[index]])
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, range(len(jobs))))
         unfinished = library.with_suffix(f".{os.getpid()}")
-        _run([*compiler, "-shared", *objects, "-o", str(unfinished)])
+        _run([*compiler, *extra, "-shared", *objects, "-o", str(unfinished)])
     unfinished.replace(library)
 
 

@@ -22,6 +22,8 @@ constexpr int kWidth = 8, kRows = 4, kSums = 4;
 constexpr int kWidth = 4, kRows = 2, kSums = 2;
 #endif
 constexpr int kParts = kPanel / kWidth;
+constexpr int kLinesAhead = 192;  // of weights, brought nearer with each chunk of rows
+constexpr int kChunk = 16;  // rows that go through a residual unit together
 
 typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
@@ -36,7 +38,7 @@ inline Floats load(const float* from) {
 }
 
 template <class Element, class Vector>
-inline void store(Element* to, Vector v, int lanes) {
+inline void store(Element* to, Vector v, int lanes = kWidth) {
     if (lanes >= kWidth) {
         __builtin_memcpy(to, &v, sizeof v);
     } else {
@@ -90,14 +92,20 @@ inline Floats multiply_add(Floats sum, uint32_t x, Words w) {
 #endif
 }
 
+inline size_t panel_words(const Matrix& m) { return size_t(m.taps) * m.padded * kPanel; }
+
+inline int at_most(int a, int b) { return a < b ? a : b; }
+
 // R rows times P panels of a matrix; `sums` [R][P * kParts].
 template <bool kHalf, int R, int P>
-inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_t* weights, Floats (*sums)[P * kParts]) {
-    const size_t panel = size_t(m.words) * kPanel;
-    const uint32_t* x[R];
+inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_t* panel_weights,
+                     Floats (*sums)[P * kParts]) {
+    const size_t panel = panel_words(m);
+    const uint32_t *x[R], *weights;
     Floats sum[R][P * kParts] = {};
     for (int tap = 0; tap < m.taps; ++tap) {
         for (int r = 0; r < R; ++r) x[r] = rows[r] + tap * m.tap_stride;
+        weights = panel_weights + size_t(tap) * m.padded * kPanel;
         for (int k = 0; k < m.run; ++k, weights += kPanel) {
             Words w[P * kParts];
 #pragma GCC unroll 32
@@ -124,29 +132,110 @@ struct Row {
     const float* film;   // scale [outputs], shift [outputs]; mostly null
 };
 
-// R rows, of which `count` exist, times P panels from `first` on; body(r, output, value) takes kWidth outputs at a time.
+// R rows from `row` on, of which `count` exist, times P panels; body(row, output, value) takes kWidth outputs at a time.
 template <bool kHalf, int R, int P, class Body>
-inline void block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
+inline void block(const Matrix& m, const Row* rows, int row, int count, int first, const Body& body) {
     const uint32_t* x[R];
-    for (int r = 0; r < R; ++r) x[r] = rows[r < count ? r : count - 1].x;
+    for (int r = 0; r < R; ++r) x[r] = rows[row + (r < count ? r : count - 1)].x;
     Floats sums[R][P * kParts];
-    multiply<kHalf, R, P>(m, x, m.weights + size_t(first) * m.words * kPanel, sums);
+    multiply<kHalf, R, P>(m, x, m.weights + first * panel_words(m), sums);
     for (int r = 0; r < count; ++r)
         for (int p = 0; p < P * kParts; ++p) {
             const int output = first * kPanel + p * kWidth;
-            if (output < m.outputs) body(r, output, sums[r][p] + load(m.bias + output));
+            if (output < m.outputs) body(row + r, output, sums[r][p] + load(m.bias + output));
         }
 }
 
-// All panels for up to R rows; the fewer the rows, the more panels at a time, so that sums enough are on their way.
+// All panels, R rows at a time; the fewer the rows, the more panels, so that sums enough are on their way.
 template <bool kHalf, int R, class Body>
 inline void all_panels(const Matrix& m, const Row* rows, int count, const Body& body) {
     constexpr int P = kSums / R > 8 ? 8 : kSums / R;
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
-    for (; first + P <= panels; first += P) block<kHalf, R, P>(m, rows, count, first, body);
-    for (; first < panels; ++first) block<kHalf, R, 1>(m, rows, count, first, body);
+    for (; first + P <= panels; first += P)
+        for (int row = 0; row < count; row += R) block<kHalf, R, P>(m, rows, row, at_most(R, count - row), first, body);
+    for (; first < panels; ++first)
+        for (int row = 0; row < count; row += R) block<kHalf, R, 1>(m, rows, row, at_most(R, count - row), first, body);
 }
+
+#ifdef __AMX_BF16__
+
+struct alignas(64) TileShapes {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t bytes[16] = {};
+    uint8_t rows[16] = {};
+};
+
+// Tiles 0 to 3 hold sums and 4 the rows of input, `rows` of each; 5 and 6 hold weights, kTile words of kPanel outputs.
+inline void shape_tiles(int rows) {
+    TileShapes shapes;
+    for (int tile = 0; tile < 7; ++tile) shapes.bytes[tile] = 64, shapes.rows[tile] = tile < 5 ? rows : kTile;
+    _tile_loadconfig(&shapes);
+}
+
+template <int P>
+inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const uint32_t* weights, float* sums) {
+    alignas(64) uint32_t gathered[kChunk * kTile];
+    const ptrdiff_t stride = count > 1 ? rows[1].x - rows[0].x : 0;
+    const bool even = rows[count - 1].x - rows[0].x == stride * (count - 1) && stride >= 0;
+    const size_t panel = panel_words(m);
+    _tile_zero(0);
+    if constexpr (P > 1) _tile_zero(1);
+    if constexpr (P > 2) {
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int tap = 0; tap < m.taps; ++tap)
+        for (int k = 0; k < m.padded; k += kTile, weights += kTile * kPanel) {
+            const int at = tap * m.tap_stride + k;
+            if (even) {
+                _tile_loadd(4, rows[0].x + at, stride * 4);
+            } else {
+                for (int r = 0; r < count; ++r) __builtin_memcpy(gathered + r * kTile, rows[r].x + at, kTile * 4);
+                _tile_loadd(4, gathered, kTile * 4);
+            }
+            _tile_loadd(5, weights, kPanel * 4);
+            _tile_dpbf16ps(0, 4, 5);
+            if constexpr (P > 1) {
+                _tile_loadd(6, weights + panel, kPanel * 4);
+                _tile_dpbf16ps(1, 4, 6);
+            }
+            if constexpr (P > 2) {
+                _tile_loadd(5, weights + 2 * panel, kPanel * 4);
+                _tile_dpbf16ps(2, 4, 5);
+                _tile_loadd(6, weights + 3 * panel, kPanel * 4);
+                _tile_dpbf16ps(3, 4, 6);
+            }
+        }
+    _tile_stored(0, sums, kPanel * 4);
+    if constexpr (P > 1) _tile_stored(1, sums + kChunk * kPanel, kPanel * 4);
+    if constexpr (P > 2) {
+        _tile_stored(2, sums + 2 * kChunk * kPanel, kPanel * 4);
+        _tile_stored(3, sums + 3 * kChunk * kPanel, kPanel * 4);
+    }
+}
+
+template <int P, class Body>
+inline void tile_block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
+    alignas(64) float sums[P * kChunk * kPanel];
+    multiply_tiles<P>(m, rows, count, m.weights + first * panel_words(m), sums);
+    for (int p = 0; p < P; ++p) {
+        const int output = (first + p) * kPanel;
+        const Floats bias = load(m.bias + output);
+        for (int r = 0; r < count; ++r) body(r, output, load(sums + (p * kChunk + r) * kPanel) + bias);
+    }
+}
+
+template <class Body>
+inline void tile_product(const Matrix& m, const Row* rows, int count, const Body& body) {
+    const int panels = (m.outputs + kPanel - 1) / kPanel;
+    int first = 0;
+    for (; first + 4 <= panels; first += 4) tile_block<4>(m, rows, count, first, body);
+    for (; first + 2 <= panels; first += 2) tile_block<2>(m, rows, count, first, body);
+    if (first < panels) tile_block<1>(m, rows, count, first, body);
+}
+
+#endif
 
 template <bool kHalf, class Body>
 inline void product(const Matrix& m, const Row* rows, int count, const Body& body) {
@@ -154,8 +243,6 @@ inline void product(const Matrix& m, const Row* rows, int count, const Body& bod
     if (count == 2) return all_panels<kHalf, 2>(m, rows, count, body);
     all_panels<kHalf, kRows>(m, rows, count, body);
 }
-
-inline int at_most(int a, int b) { return a < b ? a : b; }
 
 template <bool kHalf>
 inline void put(char* row, int output, Floats v, int lanes) {
@@ -178,16 +265,25 @@ inline Floats load(const float* from, int lanes) {
     return v;
 }
 
-// A residual unit for up to kRows rows: what lies between its two convolutions never leaves the first-level cache.
+template <bool kHalf, class Body>
+inline void stage_product(const Matrix& m, const Row* rows, int count, const Body& body) {
+#ifdef __AMX_BF16__
+    if constexpr (kHalf) return tile_product(m, rows, count, body);
+#endif
+    product<kHalf>(m, rows, count, body);
+}
+
+// A residual unit for up to kChunk rows: what lies between its two convolutions never leaves the first-level cache.
 template <bool kHalf>
 inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count) {
-    alignas(64) uint32_t hidden[kRows * kMaxHidden];
-    const int words = stage.point.words;
-    product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
-        put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), stage.main.outputs - output);
+    alignas(64) uint32_t hidden[kChunk * kMaxHidden];
+    const int words = stage.point.padded;
+    if (words > stage.point.run) __builtin_memset(hidden, 0, size_t(count) * words * 4);
+    stage_product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
+        put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);  // beyond the outputs: zeros
     });
     for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
-    product<kHalf>(stage.point, rows, count, [&](int r, int output, Floats v) {
+    stage_product<kHalf>(stage.point, rows, count, [&](int r, int output, Floats v) {
         const int lanes = stage.point.outputs - output;
         finish(rows[r], next_half, output, v + load(rows[r].residual + output, lanes), lanes);
     });
@@ -195,7 +291,7 @@ inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count) 
 
 template <bool kHalf>
 inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count) {
-    product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
+    stage_product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
         if (const float* film = rows[r].film)
             v = v * load(film + output) + load(film + stage.main.outputs + output);
         finish(rows[r], next_half, output, v, stage.main.outputs - output);
@@ -211,22 +307,36 @@ struct Stream {
     const float* film;
 };
 
+// Weights that the stages ahead will want, on their way into the second-level cache while this one computes.
+struct Ahead {
+    const char *at, *end;
+    void bring(int lines) {
+        for (; lines > 0 && at < end; --lines, at += 64) __builtin_prefetch(at, 0, 2);
+    }
+};
+
 // The stage's input lies in buffers[parity], but for the context.
 template <bool kHalf>
-void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity) {
+void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, Ahead& ahead) {
     const size_t context = stage.context * row_bytes(stage);
     for (int i = 0; i < count; ++i) {
         char *state = streams[i].state + stage.state_offset, *rows = streams[i].buffers[parity];
         __builtin_memcpy(rows, state, context);
         __builtin_memcpy(state, rows + stage.rows_in * row_bytes(stage), context);
+        __builtin_memset(rows + (stage.context + stage.rows_in) * row_bytes(stage), 0, kTile * 4);
     }
     const int outputs = stage.unit ? stage.point.outputs : stage.main.outputs;
     const bool next_half = next && next->main.half;
     const size_t next_bytes = size_t(outputs) * (next_half ? 2 : 4);
+    const int chunk = stage.rows_out % kChunk == 0 ? kChunk : stage.rows_out % 8 == 0 ? 8 : kChunk;
     int stream = 0, row = 0;
-    for (int left = stage.rows_out * count; left > 0; left -= kRows) {
-        Row rows[kRows];
-        for (int r = 0; r < at_most(left, kRows); ++r) {
+#ifdef __AMX_BF16__
+    if (kHalf) shape_tiles(at_most(chunk, stage.rows_out * count));
+#endif
+    for (int left = stage.rows_out * count; left > 0; left -= chunk) {
+        ahead.bring(kLinesAhead);
+        Row rows[kChunk];
+        for (int r = 0; r < at_most(left, chunk); ++r) {
             const Stream& s = streams[stream];
             rows[r].x = reinterpret_cast<const uint32_t*>(s.buffers[parity]) + size_t(row) * stage.main.row_stride;
             rows[r].residual = s.residual + size_t(row) * outputs;
@@ -234,16 +344,20 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
             rows[r].film = stage.film ? s.film : nullptr;
             if (++row == stage.rows_out) row = 0, ++stream;
         }
-        (stage.unit ? unit_rows<kHalf> : plain_rows<kHalf>)(stage, next_half, rows, at_most(left, kRows));
+        (stage.unit ? unit_rows<kHalf> : plain_rows<kHalf>)(stage, next_half, rows, at_most(left, chunk));
     }
 }
 
 // `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
 void run(const Network& network, Stream* streams, int count) {
+    Ahead ahead{network.far_weights, network.far_weights + network.far_bytes};
     for (int i = 0; i < network.count; ++i) {
         const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
-        (stage.main.half ? run_stage<true> : run_stage<false>)(stage, next, streams, count, i % 2);
+        (stage.main.half ? run_stage<true> : run_stage<false>)(stage, next, streams, count, i % 2, ahead);
     }
+#ifdef __AMX_BF16__
+    _tile_release();
+#endif
 }
 
 inline Floats lane_sums(const float* a, const float* b, int n) {
@@ -266,7 +380,7 @@ inline float scan(const Codebooks& books, int stage, const float* residual, floa
     for (int i = 0; i < books.dimension; i += kWidth)
         put<true>(reinterpret_cast<char*>(x), i, load(residual + i, books.dimension - i), books.dimension - i);
     Matrix m = books.scan;
-    m.weights += stage * (size_t(books.size) * m.words);
+    m.weights += stage * (size_t(books.size) / kPanel * panel_words(m));
     m.bias += size_t(stage) * books.size;
     const Row row{x, nullptr, nullptr, nullptr};
     Floats least = splat(__builtin_huge_valf());

@@ -3,6 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <memory>
 #include <new>
 #include <string>
@@ -31,6 +39,18 @@ const Entry kBackends[] = {
 #undef SET
 };
 
+#if defined(__x86_64__) && defined(__linux__)
+bool amx_runs_here() {  // the kernel gives tiles to processes that ask for them
+    constexpr unsigned kTiles = 1u << 24, kHalves = 1u << 22;
+    constexpr int kAskForState = 0x1023, kTileData = 18;
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kTiles) && (d & kHalves) &&
+           syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
+}
+#else
+bool amx_runs_here() { return false; }
+#endif
+
 bool runs_here(const std::string& name) {
 #if defined(__x86_64__)
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -38,6 +58,7 @@ bool runs_here(const std::string& name) {
     if (name == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (name == "avx512") return avx512;
     if (name == "avx512bf16") return avx512 && __builtin_cpu_supports("avx512bf16");
+    if (name == "amx") return avx512 && __builtin_cpu_supports("avx512bf16") && amx_runs_here();
 #endif
     return name == "portable";
 }
@@ -99,27 +120,28 @@ struct Handle {
         return to;
     }
 
-    // weights [rows of `panels`][elements] -> [panels][words][kPanel]
-    void pack(uint32_t* to, const float* weights, int outputs, int elements, int words, bool half) {
-        for (int n = 0; n < outputs; ++n)
-            for (int k = 0; k < elements; ++k) {
-                const float value = weights[size_t(n) * elements + k];
-                uint32_t* panel = to + size_t(n / kPanel) * words * kPanel + n % kPanel;
-                if (half) {
-                    reinterpret_cast<uint16_t*>(panel + size_t(k / 2) * kPanel)[k % 2] = to_half(value);
-                } else {
-                    memcpy(panel + size_t(k) * kPanel, &value, 4);
+    // weights [outputs][taps][run] -> [panels][taps][padded][kPanel]
+    static void pack(uint32_t* to, const float* weights, const Matrix& m, int run) {
+        for (int n = 0; n < m.outputs; ++n)
+            for (int tap = 0; tap < m.taps; ++tap)
+                for (int k = 0; k < run; ++k) {
+                    const float value = *weights++;
+                    const size_t word = (size_t(n / kPanel) * m.taps + tap) * m.padded + (m.half ? k / 2 : k);
+                    if (m.half) {
+                        reinterpret_cast<uint16_t*>(to + word * kPanel + n % kPanel)[k % 2] = to_half(value);
+                    } else {
+                        memcpy(to + word * kPanel + n % kPanel, &value, 4);
+                    }
                 }
-            }
     }
 
     Matrix matrix(const float* weights, const float* bias, int outputs, int taps, int run, int tap_stride,
                   int row_stride, bool half) {
         const int per_word = half ? 2 : 1, panels = (outputs + kPanel - 1) / kPanel;
         Matrix m{outputs, taps, run / per_word, tap_stride / per_word, row_stride / per_word, 0, half, nullptr, nullptr};
-        m.words = m.taps * m.run;
-        uint32_t* packed = arena.take<uint32_t>(size_t(panels) * m.words * kPanel);
-        pack(packed, weights, outputs, taps * run, m.words, half);
+        m.padded = (m.run + kTile - 1) / kTile * kTile;
+        uint32_t* packed = arena.take<uint32_t>(size_t(panels) * taps * m.padded * kPanel);
+        pack(packed, weights, m, run);
         m.weights = packed;
         m.bias = copy(bias, outputs, panels * kPanel);
         return m;
@@ -127,7 +149,7 @@ struct Handle {
 
     Network network(const StageSpec* specs, int count) {
         Stage* stages = arena.take<Stage>(count);
-        Network network{stages, count, 0};
+        Network network{stages, count, 0, nullptr, 0};
         for (int i = 0; i < count; ++i) {
             const StageSpec& spec = specs[i];
             Stage& stage = stages[i];
@@ -147,6 +169,11 @@ struct Handle {
             if (bytes > buffer_bytes) buffer_bytes = bytes;
             const size_t products = size_t(spec.rows_out) * (stage.unit ? spec.hidden_outputs : spec.outputs);
             if (products > residual_floats) residual_floats = products;
+            const size_t weight_bytes = size_t(spec.outputs) * spec.taps * stage.main.padded * sizeof(uint32_t);
+            if (weight_bytes > network.far_bytes) {
+                network.far_bytes = weight_bytes;
+                network.far_weights = reinterpret_cast<const char*>(stage.main.weights);
+            }
         }
         return network;
     }
@@ -253,12 +280,17 @@ EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, co
     }
 }
 
-EXPORT void thinline_decode(void* opaque, int count, const int16_t* const* codes, const int32_t* n_q,
-                            char* const* states, float* const* pcm) {
+// -> 0 where a code is none, and nothing is decoded.
+EXPORT int thinline_decode(void* opaque, int count, const int16_t* const* codes, const int32_t* n_q,
+                           char* const* states, float* const* pcm) {
     const Handle& handle = *static_cast<Handle*>(opaque);
+    for (int i = 0; i < count; ++i)
+        for (int stage = 0; stage < n_q[i]; ++stage)
+            if (codes[i][stage] < 0 || codes[i][stage] >= handle.model.codebooks.size) return 0;
     for (int i = 0; i < count; i += kMaxBatch) {
         const int streams = at_most(count - i, kMaxBatch);
         handle.backend->decode(handle.model, workspace.fit(handle, streams), streams,
                                {codes + i, n_q + i, states + i, pcm + i});
     }
+    return 1;
 }

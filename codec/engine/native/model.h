@@ -9,6 +9,7 @@
 namespace thinline {
 
 constexpr int kPanel = 16;     // outputs that lie side by side in packed weights: 64 bytes of 32-bit words
+constexpr int kTile = 16;      // words of a run that a matrix unit takes at a time
 constexpr int kMaxBatch = 16;  // streams that one pass through the weights serves
 constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit, and of a projected embedding
 constexpr int kMaxEntries = 1024;
@@ -17,9 +18,9 @@ constexpr int kMaxEntries = 1024;
 // A row is `taps` runs of `run` words each, `tap_stride` words apart; the next row begins `row_stride` words later.
 struct Matrix {
     int outputs, taps, run, tap_stride, row_stride;
-    int words;                // of a row: taps * run, filled up with zeros
+    int padded;               // words of a run among the weights: filled up with zeros to a multiple of kTile
     bool half;                // the words are pairs of bfloat16
-    const uint32_t* weights;  // [panels][words][kPanel]
+    const uint32_t* weights;  // [panels][taps][padded][kPanel]
     const float* bias;        // [panels * kPanel]
 };
 
@@ -36,6 +37,8 @@ struct Network {
     const Stage* stages;
     int count;
     size_t state_bytes;
+    const char* far_weights;  // of the stage that has the most
+    size_t far_bytes;
 };
 
 // Entries are scanned in bfloat16, then those that may be nearest are compared in float32.
