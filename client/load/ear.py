@@ -13,6 +13,7 @@ from client.load.likeness import STEPS, find, levels, varies
 from client.load.voice import Voice
 
 PIECE_FRAMES = 150  # 2 s are judged at a time
+SPOKEN = 0.8  # of a piece must have been said: else it lies at the beginning or the end of a call
 PIECES = 10  # kept of one ear at most, evenly spread over the time that is measured
 EARLIEST_SECONDS = 3.0  # how long sound may have been under way
 ALIKE = 0.65  # between the least of what is the same and the most of what is not
@@ -87,23 +88,30 @@ class Ear:
         return gaps[gaps > AUDIBLE_GAP_MS]
 
     def judge(self) -> list[Judgement]:
-        """A judgement for each piece of 2 s in which the other said something. Takes about 10 ms for each."""
+        """A judgement for each piece of 2 s in which the other spoke all the time. Takes about 10 ms for each."""
         pieces: dict[int, list[int]] = {}
         for index in self._kept:
             pieces.setdefault(int((self._arrivals[index] - self._window.begin) // self._every), []).append(index)
-        judgements = [self._judge_piece(indices) for indices in pieces.values()]
+        length = PIECE_FRAMES * FRAME_SECONDS
+        count = int((self._window.end - self._window.begin - length) // self._every) + 1
+        judgements = [self._judge_piece(piece, pieces.get(piece, [])) for piece in range(max(0, count))]
         return [judgement for judgement in judgements if judgement is not None]
 
-    def _judge_piece(self, indices: list[int]) -> Judgement | None:
-        first = min(self._sequences[index] for index in indices)
-        span = max(self._sequences[index] for index in indices) - first + 1
-        if not 0.8 * PIECE_FRAMES < span < 1.2 * PIECE_FRAMES:
-            return None  # the beginning or the end of a call
+    def _judge_piece(self, piece: int, indices: list[int]) -> Judgement | None:
+        """None where the other did not speak. Where half of the frames never came there is nothing to align."""
+        sent = np.asarray(self._mouth.sent)
+        begin = self._window.begin + piece * self._every
+        spoken = np.count_nonzero((sent >= begin) & (sent < begin + PIECE_FRAMES * FRAME_SECONDS))
+        if spoken < SPOKEN * PIECE_FRAMES:
+            return None
+        first = min((self._sequences[index] for index in indices), default=0)
+        span = max((self._sequences[index] for index in indices), default=0) - first + 1
+        if len(indices) < PIECE_FRAMES / 2 or span > 2 * PIECE_FRAMES:
+            return Judgement(0.0, np.zeros(0))
         heard = np.zeros((span, CODEC.hop), np.int16)
         for index in indices:
             heard[self._sequences[index] - first] = self._kept[index]
         arrivals = np.array([self._arrivals[index] for index in indices])
-        sent = np.asarray(self._mouth.sent)
         newest = int(np.searchsorted(_filled(sent), arrivals.max()))
         oldest = newest - span - round(EARLIEST_SECONDS * CODEC.frame_rate)
         said = levels(self._mouth.voice.samples(oldest, newest - oldest))
@@ -113,8 +121,8 @@ class Ear:
         if place.likeness < ALIKE:
             return Judgement(place.likeness, np.zeros(0))
         positions = np.array([self._sequences[index] - first for index in indices])
-        spoken = _spoken(sent, positions * CODEC.hop + place.offset + oldest * CODEC.hop)
-        late_ms = 1000 * (arrivals - spoken)
+        at = _spoken(sent, positions * CODEC.hop + place.offset + oldest * CODEC.hop)
+        late_ms = 1000 * (arrivals - at)
         return Judgement(place.likeness, late_ms[np.isfinite(late_ms)])
 
 

