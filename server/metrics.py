@@ -25,7 +25,16 @@ from server.media.totals import Totals
 from server.protocol import Stats
 from server.session import Node, Session
 
-REFUSALS = ("room-full", "node-full", "draining", "unauthorized", "address-full", "bitrate", "version")
+REFUSALS = (
+    "room-full",
+    "node-full",
+    "address-full",
+    "too-many-sockets",
+    "draining",
+    "unauthorized",
+    "bitrate",
+    "version",
+)
 ENDINGS = ("left", "vanished", "failed")
 TRANSPORTS = ("channel", "rtp", "opus", "none")
 

@@ -51,6 +51,7 @@ def signalling_routes(node: Node, visitors: Visitors) -> list[web.RouteDef]:
             raise web.HTTPForbidden(text="This page may not open a call here: it comes from another site.\n")
         visitor = visitors.visitor(request)
         if _too_many(node, visitor):
+            node.books.refusals["too-many-sockets"] += 1
             raise web.HTTPTooManyRequests(text="There are too many connections from your address already.\n")
         socket = web.WebSocketResponse(
             heartbeat=node.limits.heartbeat_seconds,

@@ -1,4 +1,5 @@
-// The table of calls. Rows live as long as what they show, so focus and open menus survive the next second.
+// The table of calls. Rows live as long as what they show, so focus and open menus survive the next second. Roles are
+// written out because a table that is laid out as cards, on a phone, is none any more for screen readers.
 
 import { duration, kbps, milliseconds, number, percent } from "../format.js";
 import { make, write } from "./dom.js";
@@ -38,8 +39,8 @@ class CallRows {
     this.#select.addEventListener("change", () => act.bitrate(call, Number(this.#select.value)));
     const bitrate = make("span", { class: "call-bitrate" }, make("label", { for: id }, "Bitrate"), this.#select);
     const line = make("div", { class: "call-line" }, this.#room, make("code", {}, `call ${call}`), bitrate);
-    const head = make("tr", { class: "call" }, make("th", { scope: "rowgroup", colspan: 8 }, line));
-    this.element = make("tbody", {}, head);
+    const head = make("tr", { role: "row", class: "call" }, make("th", { role: "rowheader", colspan: 8 }, line));
+    this.element = make("tbody", { role: "rowgroup" }, head);
   }
 
   show(call) {
@@ -51,8 +52,8 @@ class CallRows {
 
 class MemberRow {
   #name = make("span", {});
-  #time = make("td", { "data-label": "In the call" });
-  #sound = make("td", { "data-label": "Sound" });
+  #time = make("td", { role: "cell", "data-label": "In the call" });
+  #sound = make("td", { role: "cell", "data-label": "Sound" });
   #trends = {
     rtf: new Trend("RTF", 0.5, (value) => number(value, 3)),
     loss: new Trend("Lost on the way here", 0.05, percent),
@@ -67,11 +68,11 @@ class MemberRow {
     this.#state = member;
     this.#denoise.addEventListener("click", () => act.denoise(member.session, this.#state.name, !this.#state.denoise));
     this.#askTwice(() => act.end(member.session, this.#state.name));
-    const who = make("th", { scope: "row" }, this.#name, make("code", {}, member.session));
+    const who = make("th", { role: "rowheader", scope: "row" }, this.#name, make("code", {}, member.session));
     const trends = [["RTF", "rtf"], ["Lost on the way here", "loss"], ["Playout delay", "delay"]].map(
-      ([label, key]) => make("td", { "data-label": label }, this.#trends[key].element));
-    this.element = make("tr", { class: "member" }, who, this.#time, this.#sound, ...trends,
-      make("td", { "data-label": "Denoise" }, this.#denoise), make("td", { "data-label": "Session" }, this.#end));
+      ([label, key]) => make("td", { role: "cell", "data-label": label }, this.#trends[key].element));
+    this.element = make("tr", { role: "row", class: "member" }, who, this.#time, this.#sound, ...trends,
+      make("td", { role: "cell", "data-label": "Denoise" }, this.#denoise), make("td", { role: "cell", "data-label": "Session" }, this.#end));
   }
 
   show(member) {

@@ -84,6 +84,7 @@ async def test_one_address_has_not_all_the_sockets(serve: Serve) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await server.connect(**{"X-Forwarded-For": "2001:db8::2"})  # a neighbour in the same household
     assert refused.value.status == 429
+    assert server.node.books.refusals["too-many-sockets"] == 1
     await server.connect(**{"X-Forwarded-For": "2001:db8:0:1::1"})
     await server.connect()
 
