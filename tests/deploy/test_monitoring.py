@@ -38,14 +38,19 @@ def promtool(*arguments: str | Path) -> str:
 
 
 @pytest.fixture
-async def known() -> set[str]:
-    """The name of every sample of a node that has just begun."""
+async def metrics() -> str:
+    """Of a node that has just begun."""
     media = MediaPlane.start(TinyEngine(), 1)
     try:
-        text = metrics_of(Node(media, Rooms(2), 6.0))().decode()
+        return metrics_of(Node(media, Rooms(2), 6.0))().decode()
     finally:
         await media.stop()
-    return {line.partition(" ")[0].partition("{")[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+@pytest.fixture
+def known(metrics: str) -> set[str]:
+    """The name of every sample."""
+    return {line.partition(" ")[0].partition("{")[0] for line in metrics.splitlines() if not line.startswith("#")}
 
 
 async def test_every_metric_of_the_dashboard_is_there(known: set[str]) -> None:
@@ -100,6 +105,12 @@ def test_promtool_understands_every_query_of_the_dashboard(tmp_path: Path) -> No
     file = tmp_path / "dashboard.json"  # JSON is YAML
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
     assert f"{len(rules)} rules found" in promtool("check", "rules", file)
+
+
+@needs_promtool
+async def test_metrics_are_named_as_prometheus_wants_it(metrics: str) -> None:
+    done = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 @needs_promtool
