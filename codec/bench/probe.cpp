@@ -6,6 +6,8 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 constexpr int kBytes = 64;
 #elif defined(__AVX2__)
 constexpr int kBytes = 32;
@@ -63,6 +65,40 @@ double peak(Vector a, Vector b, double seconds, double each, Step step) {
 extern "C" double probe_fp32(double seconds) {
     return peak(Floats{} + 1e-9f, Floats{} + 1e-9f, seconds, kLanes,
                 [](Floats sum, Floats a, Floats b) { return sum + a * b; });
+}
+
+// The matrix unit: tiles of 16 rows of 64 bytes, four sums at a time. 0 where there is none, or the system withholds it.
+extern "C" double probe_matrix_bf16(double seconds) {
+#if defined(__AMX_BF16__) && defined(__linux__)
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl(2)
+    if (syscall(SYS_arch_prctl, kRequestPermission, kTileData)) return 0;
+    alignas(64) struct {
+        uint8_t palette = 1, first = 0, unused[14] = {};
+        uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+        uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } tiles;
+    _tile_loadconfig(&tiles);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    double rounds = 0;
+    const double begin = now();
+    do {
+        for (int i = 0; i < 1000; ++i) {
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+        rounds += 1000;
+    } while (now() - begin < seconds);
+    const double passed = now() - begin;
+    _tile_release();
+    return rounds * 4 * 16 * 16 * 32 / passed / 1e9;
+#else
+    return seconds * 0;
+#endif
 }
 
 // 0 where the processor has no instruction for it.

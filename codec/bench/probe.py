@@ -17,6 +17,7 @@ import numpy as np
 SOURCE = Path(__file__).with_name("probe.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 PRECISIONS = ("fp32", "bf16", "int8")  # from the finest
+MATRIX = "matrix_bf16"  # Intel's matrix unit (AMX), where there is one
 SECONDS = 0.25  # for one figure
 TRIES = 3  # of each figure; the best one counts, for a busy machine only takes away
 ALIGNMENT = 64
@@ -25,7 +26,7 @@ ALIGNMENT = 64
 @dataclass(frozen=True, slots=True)
 class Core:
     """One core: billions of multiply-adds a second from registers, by precision, and what read them; GB/s of reading as
-    many bytes as are given. The matrix units of some processors (AMX) are not counted: the vector unit's peak."""
+    many bytes as are given."""
 
     peak_gmac_s: dict[str, float]
     read_gb_s: Callable[[int], float]
@@ -34,7 +35,8 @@ class Core:
     def floor_ms(self, precision: str, multiply_adds: int, weight_bytes: int) -> tuple[float, float]:
         """The least time for these multiply-adds, and the least for reading these weights. What is coarser may be
         computed in a finer precision too, where that is faster."""
-        peak = max(self.peak_gmac_s.get(name, 0.0) for name in PRECISIONS[: PRECISIONS.index(precision) + 1])
+        units = list(PRECISIONS[: PRECISIONS.index(precision) + 1]) + [MATRIX] * (precision != PRECISIONS[0])
+        peak = max(self.peak_gmac_s.get(unit, 0.0) for unit in units)
         return multiply_adds / peak / 1e6, weight_bytes / self.read_gb_s(weight_bytes) / 1e6
 
 
@@ -57,10 +59,10 @@ def _compile(target: Path) -> ctypes.CDLL | None:
 
 def _by_library(library: ctypes.CDLL) -> Core:
     peaks = {}
-    for precision in PRECISIONS:
-        probe = getattr(library, f"probe_{precision}")
+    for name in (*PRECISIONS, MATRIX):
+        probe = getattr(library, f"probe_{name}")
         probe.restype, probe.argtypes = ctypes.c_double, [ctypes.c_double]
-        peaks[precision] = max(probe(SECONDS / TRIES) for _ in range(TRIES))
+        peaks[name] = max(probe(SECONDS / TRIES) for _ in range(TRIES))
     read = library.probe_read
     read.restype, read.argtypes = ctypes.c_double, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_double]
 
