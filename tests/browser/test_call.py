@@ -46,7 +46,7 @@ async def pair(server: str, clips: list[Path], request: pytest.FixtureRequest) -
             )
             await hook_tap(context)
             page = await context.new_page()
-            await page.goto(f"{server}?room=test-call&name={name}&raw=1&transport={request.param}")
+            await page.goto(f"{server}?room=call-{request.param}&name={name}&raw=1&transport={request.param}")
             pages.append(page)
         yield Pair(*pages)
 

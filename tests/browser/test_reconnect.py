@@ -59,14 +59,15 @@ async def browser() -> AsyncIterator[Browser]:
         yield browser
 
 
-async def _enter(browser: Browser, address: str, name: str, **more: str) -> Guest:
+async def _enter(browser: Browser, address: str, room: str, name: str, **more: str) -> Guest:
+    """Rooms are not used twice: a page that was closed without a goodbye keeps its seat for a while."""
     context = await browser.new_context(reduced_motion="reduce", bypass_csp=True)
     await context.add_init_script(HOOKS)
     page = await context.new_page()
     guest = Guest(page)
     page.on("websocket", guest.watch)
     extra = "".join(f"&{key}={value}" for key, value in more.items())
-    await page.goto(f"{address}?room=mended&name={name}&autojoin=1{extra}")
+    await page.goto(f"{address}?room={room}&name={name}&autojoin=1{extra}")
     await expect(page.locator("#controls")).to_be_visible(timeout=PATIENCE_MS)
     return guest
 
@@ -82,8 +83,8 @@ async def _sound_arrives(page: Page) -> None:
 async def test_a_broken_socket_is_mended_in_the_same_seat(
     browser: Browser, server: str, out: Path, transport: str
 ) -> None:
-    ida = await _enter(browser, server, "Ida", transport=transport)
-    ole = await _enter(browser, server, "Ole", transport=transport)
+    ida = await _enter(browser, server, f"mended-{transport}", "Ida", transport=transport)
+    ole = await _enter(browser, server, f"mended-{transport}", "Ole", transport=transport)
     await expect(ida.page.locator("#headline")).to_have_text("Ole is on the line.", timeout=PATIENCE_MS)
     await _sound_arrives(ole.page)
     broken_at = time.monotonic()
@@ -103,7 +104,7 @@ async def test_a_broken_socket_is_mended_in_the_same_seat(
 
 
 async def test_a_broken_way_of_the_sound_is_replaced_on_the_same_socket(browser: Browser, server: str) -> None:
-    ida = await _enter(browser, server, "Ida")
+    ida = await _enter(browser, server, "replaced", "Ida")
     await _sound_arrives(ida.page)
     await ida.page.evaluate("window.connections.at(-1).close()")
     await ida.page.wait_for_function(CONNECTED_ANEW, timeout=PATIENCE_MS)
@@ -115,8 +116,8 @@ async def test_a_broken_way_of_the_sound_is_replaced_on_the_same_socket(browser:
 async def test_after_a_killed_server_starts_again_the_call_goes_on(
     browser: Browser, own_server: Server, out: Path
 ) -> None:
-    ida = await _enter(browser, own_server.address, "Ida")
-    ole = await _enter(browser, own_server.address, "Ole")
+    ida = await _enter(browser, own_server.address, "restarted", "Ida")
+    ole = await _enter(browser, own_server.address, "restarted", "Ole")
     await expect(ida.page.locator("#headline")).to_have_text("Ole is on the line.", timeout=PATIENCE_MS)
     own_server.process.kill()
     own_server.process.wait()

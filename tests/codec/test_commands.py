@@ -25,7 +25,7 @@ OTHER_MODEL = "beefbeefbeefbeef"
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return load_engine("onnx")
+    return load_engine()
 
 
 @pytest.fixture(scope="module")
