@@ -198,7 +198,8 @@ async def test_the_recording_survives_the_server(
         call = Call(CallPlan(url, "doomed", "Ben"), Clip(long))
         running = asyncio.create_task(call.run())
         await until(lambda: call.joined is not None)
-        other = start_call(url, "--room", "doomed", "--wav", clips["ann"], "--record", record, "--json", "-", "--reconnect", "0")
+        options = ("--wav", clips["ann"], "--record", record, "--json", "-", "--reconnect", "0")
+        other = start_call(url, "--room", "doomed", *options)
         # It hears us as soon as we hear it speak: both clips have begun, and both ways are open.
         await until(lambda: call.playing and call.level_dbfs > LOUDEST_DBFS)
         await until(lambda frames=call.recorder.received: call.recorder.received > frames + 30)
