@@ -20,7 +20,7 @@ from codec.weights import open_weights, shipped
 
 # What bfloat16 may cost on real speech; docs/engine.md has what was measured.
 LEAST_SNR_DB = 40.0
-LEAST_EQUAL_CODES = 0.9
+LEAST_EQUAL_CODES = 0.85  # one that rounding decides changes those after it
 
 SETS = ("portable", "avx2", "avx512", "avx512bf16", "amx")
 FRAMES = 75
