@@ -3,7 +3,7 @@
 A layer holds weights, the caller holds state. `forward(x)` is `step` from silence, so the two cannot drift apart.
 Weights follow the type of the input, so that training can compute in bfloat16 while it keeps float32 weights. In memory
 the channels of a moment stand side by side, and convolutions are two-dimensional ones of height 1: that is the layout
-for which CPUs have fast kernels (1.6 times faster training than [B, C, T] in C order).
+for which CPUs have fast kernels (a training step takes a tenth less than with [B, C, T] in C order).
 """
 
 from __future__ import annotations
