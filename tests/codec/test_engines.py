@@ -14,9 +14,10 @@ import torch
 
 from codec.audiofile import read_audio
 from codec.engine import ENGINES, load_engine
-from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, EngineError, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.torch import TorchEngine
 from codec.weights import MANIFEST, shipped
+from tests.codec.steps import decoded, encoded
 
 SECONDS = 2
 
@@ -30,22 +31,6 @@ def _native_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def speech(heldout_speech: list[Path]) -> Pcm:
     return read_audio(heldout_speech[0])[: SECONDS * 24_000]
-
-
-def encoded(engine: Engine, pcm: Pcm, n_q: int, denoise: float) -> list[Codes]:
-    hop, state, codes = engine.config.hop, engine.encoder_state(), []
-    for start in range(0, len(pcm) - hop + 1, hop):
-        code, state = engine.encode(pcm[start : start + hop], n_q, denoise, state)
-        codes.append(code)
-    return codes
-
-
-def decoded(engine: Engine, codes: list[Codes]) -> Pcm:
-    state, sound = engine.decoder_state(), []
-    for code in codes:
-        frame, state = engine.decode(code, state)
-        sound.append(frame)
-    return np.concatenate(sound)
 
 
 def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Codes, given: Codes) -> bool:
@@ -68,7 +53,8 @@ def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: floa
     reference, engine = load_engine("torch"), load_engine(name)
     assert isinstance(reference, TorchEngine)
     assert engine.precision == "fp32"
-    wanted, given = (encoded(each, speech, n_q, denoise) for each in (reference, engine))
+    frames = speech.reshape(-1, engine.config.hop)
+    wanted, given = (encoded(each, frames, n_q, denoise) for each in (reference, engine))
     differing = [i for i, pair in enumerate(zip(wanted, given, strict=True)) if not np.array_equal(*pair)]
     assert len(differing) <= 0.01 * len(wanted)
     assert all(is_tie(reference, speech, denoise, i, wanted[i], given[i]) for i in differing)
@@ -83,8 +69,8 @@ def test_a_step_for_many_gives_what_single_steps_give(name: str, speech: Pcm) ->
     engine, hop = load_engine(name), 320
     settings = [(1, 0.0), (8, 1.0), (24, 0.3), (4, 0.0), (8, 0.0)]
     frames = [speech[1000 * i :][: 12 * hop].reshape(-1, hop) for i in range(len(settings))]
-    alone = [encoded(engine, frames[i].reshape(-1), *setting) for i, setting in enumerate(settings)]
-    heard = [decoded(engine, codes).reshape(-1, hop) for codes in alone]
+    alone = [encoded(engine, frames[i], *setting) for i, setting in enumerate(settings)]
+    heard = [decoded(engine, codes) for codes in alone]
     encoders = {i: engine.encoder_state() for i in range(len(settings))}
     decoders = {i: engine.decoder_state() for i in range(len(settings))}
     left = dict.fromkeys(range(len(settings)), 12)

@@ -12,11 +12,12 @@ import pytest
 from codec.audiofile import read_audio
 from codec.config import CodecConfig
 from codec.engine import load_engine
-from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, EngineError, EngineUnavailableError, Pcm
+from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, EngineUnavailableError, Pcm
 from codec.engine.native import NativeEngine, choose_set
 from codec.engine.native.binding import instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.weights import open_weights, shipped
+from tests.codec.steps import decoded, encoded
 
 # What bfloat16 may cost on real speech; docs/engine.md has what was measured.
 LEAST_SNR_DB = 40.0
@@ -56,22 +57,6 @@ def quick(instruction_set: str) -> NativeEngine:
 def speech(heldout_speech: list[Path]) -> Pcm:
     hop = CodecConfig().hop
     return read_audio(heldout_speech[3])[: FRAMES * hop].reshape(-1, hop)
-
-
-def encoded(engine: Engine, frames: Pcm, n_q: int = 24, denoise: float = 0.0) -> list[Codes]:
-    state, codes = engine.encoder_state(), []
-    for frame in frames:
-        code, state = engine.encode(frame, n_q, denoise, state)
-        codes.append(code)
-    return codes
-
-
-def decoded(engine: Engine, codes: list[Codes]) -> Pcm:
-    state, sound = engine.decoder_state(), []
-    for code in codes:
-        frame, state = engine.decode(code, state)
-        sound.append(frame)
-    return np.stack(sound)
 
 
 @pytest.fixture(scope="module")
