@@ -50,10 +50,17 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def load_processes(parent: int) -> list[psutil.Process]:
-    """Those that have read their sound and hold sockets."""
-    children = psutil.Process(parent).children()
-    return [child for child in children if any("spawn_main" in part for part in child.cmdline())]
+def calling(parent: int) -> list[psutil.Process]:
+    """Its load processes that have read their sound and hold sockets; other children come and go while we look."""
+    return [child for child in psutil.Process(parent).children() if _is_calling(child)]
+
+
+def _is_calling(process: psutil.Process) -> bool:
+    try:
+        spawned = any("spawn_main" in part for part in process.cmdline())
+        return spawned and bool(process.net_connections("udp"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_two_calls_are_held_and_measured(server: tuple[str, int], tmp_path: Path) -> None:
@@ -121,7 +128,7 @@ def test_ctrl_c_leaves_a_report(server: tuple[str, int], tmp_path: Path, search:
     url, _ = server
     out, page = tmp_path / "out.json", tmp_path / "out.html"
     with start(url, "--calls", "1", "--seconds", "600", "--json", out, "--html", page, *search) as process:
-        until(lambda: any(child.net_connections("udp") for child in load_processes(process.pid)))
+        until(lambda: bool(calling(process.pid)))
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors) == (130, "")
@@ -135,8 +142,8 @@ def test_a_load_process_that_dies_is_told(server: tuple[str, int]) -> None:
     url, _ = server
     options = ["--calls", "2", "--seconds", "8", "--ramp", "0", "--processes", "2", "--json", "-"]
     with start(url, *options) as process:
-        until(lambda: sum(bool(child.net_connections("udp")) for child in load_processes(process.pid)) == 2)
-        load_processes(process.pid)[0].kill()
+        until(lambda: len(calling(process.pid)) == 2)
+        calling(process.pid)[0].kill()
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     report = json.loads(output)
     assert process.returncode == 1
