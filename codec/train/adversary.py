@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -33,18 +34,16 @@ class Adversary:
         self.optimizer = torch.optim.Adam(self.networks.parameters(), lr=self.learning_rate, betas=(0.5, 0.9))
 
     def judge(self, target: Tensor, output: Tensor, precision: torch.dtype) -> Verdict:
-        """target, output [B, samples]. One pass serves both sides: features of the target are held constant for
+        """target, output [B, samples]. One pass each serves both sides: features of the target are held constant for
         the codec, and `learn` differentiates by the discriminators alone."""
         level = loudness(target)
         with torch.autocast(target.device.type, precision, enabled=precision != torch.float32):
-            judgements = self.networks(torch.cat([target, output]), torch.cat([level, level]))
-        size = len(target)
+            on_target, on_output = self.networks(target, level), self.networks(output, level)
         hinge, feature, own = [], [], []
-        for logits, seen in judgements:
-            real, fake = logits[:size].float(), logits[size:].float()
-            hinge.append(F.relu(1 - fake).mean())
-            own.append(F.relu(1 - real).mean() + F.relu(1 + fake).mean())
-            feature += [_relative_distance(layer[:size], layer[size:]) for layer in seen]
+        for (real, real_seen), (fake, fake_seen) in zip(on_target, on_output, strict=True):
+            hinge.append(F.relu(1 - fake.float()).mean())
+            own.append(F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean())
+            feature += [relative_distance(a.detach(), b) for a, b in zip(real_seen, fake_seen, strict=True)]
         return Verdict(*(torch.stack(terms).mean() for terms in (hinge, feature, own)))
 
     def learn(self, verdict: Verdict) -> None:
@@ -66,7 +65,22 @@ class Adversary:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _relative_distance(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean absolute difference relative to the real one's mean, so that every layer counts alike."""
-    real = real.detach().float()
-    return (real - fake.float()).abs().mean() / real.abs().mean().clamp(min=1e-6)
+def relative_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean absolute difference relative to the real one's mean, so that every layer counts alike; a scalar."""
+    distance = cast(Tensor, MeanDistance.apply(real, fake))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return distance / real.abs().mean().float().clamp(min=1e-6)
+
+
+class MeanDistance(torch.autograd.Function):
+    """Mean |real - fake|, differentiated by `fake` in its own type: the step's largest tensors go through here."""
+
+    @staticmethod
+    def forward(ctx: Any, real: Tensor, fake: Tensor) -> Tensor:
+        difference = fake - real
+        ctx.save_for_backward(difference)
+        return difference.abs().mean().float()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        (difference,) = ctx.saved_tensors
+        return None, difference.sign() * (gradient / difference.numel())

@@ -37,7 +37,7 @@ class BandDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Judgement:
         """x [B, 2, frames, bins] -> logits, activations."""
-        seen = []
+        x, seen = x.contiguous(memory_format=torch.channels_last), []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), LEAK)
             seen.append(x)

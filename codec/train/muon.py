@@ -24,11 +24,11 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
+    x = (x / x.norm().clamp(min=1e-7)).bfloat16()
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(a * x, torch.addmm(b * gram, gram, gram, alpha=c), x)
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):

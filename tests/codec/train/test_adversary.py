@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from codec.train.adversary import Adversary
+from codec.train.adversary import Adversary, relative_distance
 from codec.train.discriminators import Discriminators, discriminator
 from codec.train.errors import TrainingError
 from codec.train.losses import loudness
@@ -70,6 +70,18 @@ def test_the_codec_is_shown_the_way_and_the_discriminators_are_not_touched_by_it
     nearer = adversary.judge(real, fake.detach() + 0.5 * (real - fake.detach()), torch.float32)
     assert nearer.feature < verdict.feature
     assert adversary.judge(real, real, torch.float32).feature < 1e-6
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_relative_distance_is_what_its_formula_says_and_so_is_its_gradient(kind: torch.dtype) -> None:
+    real, fake = (torch.randn(2, 3, 50).to(kind) for _ in range(2))
+    fake.requires_grad_()
+    plain = fake.detach().double().requires_grad_()
+    expected = (plain - real.double()).abs().mean() / real.double().abs().mean()
+    distance = relative_distance(real, fake)
+    torch.testing.assert_close(distance.double(), expected, rtol=0.01, atol=0)
+    for gradients in zip(*(torch.autograd.grad(a, b) for a, b in ((distance, fake), (expected, plain))), strict=True):
+        torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=0.02, atol=1e-7)
 
 
 def test_an_adversary_resumes_exactly() -> None:
