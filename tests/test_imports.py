@@ -40,7 +40,7 @@ KEEPERS: dict[str, set[str]] = {
     "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus", "codec.bench.opus"},
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
-    "jwt": {"server.auth"},
+    "jwt": {"server.auth", "client.load.tokens"},
     "aiohttp": {"server", "client"},
     "asyncio": {"server", "client"},
 }

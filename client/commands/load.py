@@ -27,6 +27,7 @@ from client.load.plan import LoadPlan
 from client.load.report import report_of
 from client.load.server_process import ServerProcess, find
 from client.load.summary import summary
+from client.load.tokens import VARIABLE, read_secret
 from client.load.voice import SPEECH, cut
 from client.signalling import socket_url
 from codec.atomicfile import replacing
@@ -38,6 +39,7 @@ ERRORS: tuple[type[Exception], ...] = (CallError, AudioFileError, BitrateError, 
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+HOPELESS = {"unauthorized", "unreachable"}  # whatever the number of calls
 CALLS_A_SECOND = 4.0  # that begin, where no ramp is given
 
 
@@ -58,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transport", choices=("channel", "rtp"), default="channel", help=ways)
     parser.add_argument("--wav", type=Path, default=SPEECH, metavar="FILE", help="the speech (default: one of our own)")
     parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="load processes (default: CPUs)")
+    secret = f"the secret of a server that wants tokens, to make them with (default: {VARIABLE})"
+    parser.add_argument("--token-secret-file", type=Path, metavar="FILE", help=secret)
     parser.add_argument("--server-pid", type=_count, metavar="PID", help="the server's process on this machine")
     parser.add_argument("--json", metavar="FILE", help="write the report there; - for standard output")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report with plots there")
@@ -103,6 +107,7 @@ def _plan(args: argparse.Namespace) -> LoadPlan:
         transport=args.transport,
         impairment=Impairment.parse(args.impair) if args.impair else NO_IMPAIRMENT,
         insecure=args.insecure,
+        secret=read_secret(args.token_secret_file, os.environ),
     )
 
 
@@ -161,6 +166,8 @@ def _find_capacity(
             trials.append({"calls": calls, "held": broken is None, "verdict": broken or "held"} | _key_figures(last))
             print(f"{calls} calls: {trials[-1]['verdict']}", file=sys.stderr)
             best = best if broken else last
+            if set(last["failures"]) & HOPELESS:
+                break
             calls = steps.send(broken is None)
     except StopIteration:
         pass

@@ -13,12 +13,14 @@ from client.errors import CallError, PeerConnectionError, RefusedError, ServerGo
 from client.frame import Frame
 from client.load.ear import FRAME_SECONDS, Ear, Mouth, Window
 from client.load.plan import LoadPlan
+from client.load.tokens import token_for
 from client.pacer import MAX_BEHIND_FRAMES
 from client.signalling import Signalling, connect, is_loopback, socket_url
 from server.protocol import VERSION, Answer, Bye, Error, Join, Joined, Leave, Offer, ServerMessage, Stats
 
 ANSWER_SECONDS = 15.0
 LEAVE_SECONDS = 2.0
+TOKEN_SECONDS = 60.0  # it is made for one join, which follows at once
 
 
 class Peer:
@@ -88,7 +90,8 @@ class Peer:
 
     async def _join(self, signalling: Signalling) -> Joined:
         plan = self.plan
-        await signalling.send(Join(VERSION, self.room, self.name, plan.bitrate_kbps, plan.denoise))
+        token = None if plan.secret is None else token_for(self.room, plan.secret, TOKEN_SECONDS)
+        await signalling.send(Join(VERSION, self.room, self.name, plan.bitrate_kbps, plan.denoise, token))
         async with asyncio.timeout(ANSWER_SECONDS):
             message = await signalling.receive()
         if isinstance(message, Error):

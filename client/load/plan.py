@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.load.impairment import NO_IMPAIRMENT, Impairment
@@ -30,6 +30,7 @@ class LoadPlan:
     transport: TransportName = "channel"
     impairment: Impairment = NO_IMPAIRMENT
     insecure: bool = False
+    secret: str | None = field(default=None, repr=False)  # of a server that wants tokens
 
     @property
     def settled_seconds(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from client.load.tokens import VARIABLE
+
 Json = dict[str, Any]
 
 
@@ -31,6 +33,8 @@ def summary(report: Json) -> str:
     for cause, count in report["failures"].items():
         said = report["failure_examples"].get(cause)
         lines.append(("failed", f"{count} calls: {cause}" + (f" ({said})" if said else "")))
+    if "unauthorized" in report["failures"]:
+        lines.append(("tokens", f"--token-secret-file or {VARIABLE} has them made with the server's secret"))
     if load["note"]:
         lines.append(("beware", load["note"]))
     if "capacity" in report:

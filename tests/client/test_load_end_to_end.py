@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from server.auth import new_secret
 from tests.client.test_two_callers import PATIENCE_SECONDS, serving
 
 BUSY_LOSS_PERCENT = 5.0  # a busy machine loses frames, and sound with them: not the load test's fault
@@ -149,3 +150,20 @@ def test_a_load_process_that_dies_is_told(server: tuple[str, int]) -> None:
     assert process.returncode == 1
     assert report["failures"]["load-process-died"] == 1
     assert len(report["sides"]) == 2
+
+
+def test_a_server_that_wants_tokens_is_loaded_with_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(new_secret())
+    monkeypatch.setenv("THINLINE_TOKEN_SECRET", secret.read_text())
+    monkeypatch.setenv("THINLINE_MAX_SESSIONS", "8")
+    with serving(tmp_path / "log") as (url, _):
+        monkeypatch.delenv("THINLINE_TOKEN_SECRET")
+        options = ["--calls", "2", "--seconds", "1", "--ramp", "0"]
+        _, admitted, _ = load(url, *options, "--token-secret-file", secret)
+        status, refused, said = load(url, *options, "--find-capacity")
+    assert admitted["setup_ms"]["count"] == 4
+    assert (status, refused["failures"]) == (1, {"unauthorized": 2})
+    assert "this server wants a token" in said
+    assert "--token-secret-file" in said
+    assert [trial["calls"] for trial in refused["capacity"]["trials"]] == [2]
