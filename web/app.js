@@ -5,14 +5,18 @@
 // (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
+import { showChoices } from "./choices.js";
 import { Problem, missingSupport, serverDraining } from "./errors.js";
-import { kbps, sinceFrame, suggestRoom } from "./format.js";
+import { sinceFrame, suggestRoom } from "./format.js";
+import { message, startLanguage } from "./i18n.js";
+import { recall, remember } from "./memory.js";
 import { Session } from "./session.js";
 import { chooseTransports } from "./transports/choose.js";
 import { readToken } from "./token.js";
 import { Page } from "./ui.js";
 
 const BITRATE_PAUSE_MS = 120; // a slider in motion asks the server once it rests this long
+startLanguage();
 const parameters = new URLSearchParams(location.search);
 const token = readToken();
 const page = new Page();
@@ -31,11 +35,12 @@ const state = {
 };
 
 function start() {
-  el.name.value = parameters.get("name") ?? localStorage.getItem("thinline-name") ?? "";
+  el.name.value = parameters.get("name") ?? recall("name") ?? "";
   el.room.value = parameters.get("room") || suggestRoom();
   if (token) fillIn(token);
   page.bitrate(Number(el.bitrate.value));
   page.lobby();
+  showChoices();
   showLink();
   listen();
   const lacking = missingSupport();
@@ -86,7 +91,7 @@ async function join() {
   endTrial();
   page.clearProblem();
   page.phase = "joining";
-  localStorage.setItem("thinline-name", name);
+  remember("name", name);
   try {
     const audio = await openAudio();
     if (attempt !== state.attempt) {
@@ -114,7 +119,7 @@ function openAudio() {
 }
 
 function leave() {
-  end("You left the call, and the microphone is off.");
+  end("lobby.left");
   el.join.focus();
 }
 
@@ -122,7 +127,7 @@ function leave() {
 function over(problem) {
   end("");
   const full = problem.code === "room-full";
-  const retry = full ? { onRetry: chooseRoom, action: "Choose another room" } : { onRetry: join };
+  const retry = full ? { onRetry: chooseRoom, action: "problem.other-room" } : { onRetry: join };
   page.problem(problem, { ...retry, focus: true });
 }
 
@@ -155,14 +160,14 @@ const on = {
     history.replaceState(null, "", addressOf(room.name));
     page.link(linkTo(room.name));
     showMe();
-    alone(`Send them the link below, or say the room: ${room.name}.`);
-    page.say("bitrate", `This call runs at ${kbps(room.bitrate_kbps)} kbit/s, codec ${codec.preset}.`);
+    alone(message("call.invite", { room: room.name }));
+    page.say("bitrate", "bitrate.call", { kbps: room.bitrate_kbps, preset: codec.preset });
     if (!state.audio.running) setTimeout(() => state.audio && !state.audio.running && askForSound(), 700);
   },
 
   reconnecting() {
     page.reconnecting(true);
-    page.headline("Reconnecting …", "The connection broke off. It is being set up again.");
+    page.headline("call.reconnecting", "call.reconnecting.why");
   },
 
   back({ room }) {
@@ -171,24 +176,25 @@ const on = {
   },
 
   peer({ participant, reason, there }) {
-    const before = state.peer?.name ?? "The other person";
+    const before = { name: state.peer?.name ?? message("call.somebody") };
     state.peer = participant;
     page.peer(participant);
-    const news = there ? "You joined the call, and can talk." : "They joined the call, and you can talk.";
-    if (participant) page.headline(`${participant.name} is on the line.`, news);
-    else if (there) alone("You are back, and alone in the call.");
-    else alone(reason === "left" ? `${before} left the call.` : `${before} vanished: the connection broke off.`);
+    const news = there ? "call.you-joined" : "call.they-joined";
+    if (participant) page.headline(message("call.there", { name: participant.name }), news);
+    else if (there) alone("call.back-alone");
+    else alone(message(reason === "left" ? "call.they-left" : "call.they-vanished", before));
   },
 
   bitrate({ kbps: value, frame, mine }) {
     if (state.bitrateTimer === null) page.bitrate(value);
-    const change = mine ? "The line carries" : `${state.peer?.name ?? "The other side"} set the line to`;
-    page.say("bitrate", `${change} ${kbps(value)} kbit/s${sinceFrame(frame)}.`);
+    const name = state.peer?.name ?? message("bitrate.other-side");
+    const change = { kbps: value, name, since: sinceFrame(frame) };
+    page.say("bitrate", mine ? "bitrate.mine" : "bitrate.theirs", change);
   },
 
   denoise({ on: active, frame, mine }) {
     if (mine) {
-      page.say("denoise", `Noise is ${active ? "taken out of" : "left in"} your voice${sinceFrame(frame)}.`);
+      page.say("denoise", active ? "denoise.on" : "denoise.off", { since: sinceFrame(frame) });
       if (active !== state.denoise) treat(active); // whoever runs the server switched it
       return;
     }
@@ -202,12 +208,12 @@ const on = {
     if (seconds === null) page.clearProblem();
     else page.problem(serverDraining(seconds));
   },
-  refused: ({ code, text }) => page.problem(new Problem(code, "The server refused that", text)),
+  refused: ({ code, text }) => page.problem(new Problem(code, {}, { texts: "refused", said: text })),
   problem: over,
 };
 
 function alone(status) {
-  page.headline("Waiting for the other\u00a0end.", status);
+  page.headline("call.waiting", status);
 }
 
 function showMe() {
@@ -274,18 +280,14 @@ async function changeMicrophone() {
 }
 
 function microphoneLost() {
-  const problem = new Problem("microphone-lost", "The microphone is gone",
-    "It was unplugged or taken away. You still hear the other side, but they no longer hear you.",
-    "Plug it in again or choose another one below.");
   const useDefault = () => state.audio?.useMicrophone("").catch((again) => page.problem(again));
-  page.problem(problem, { onRetry: useDefault, action: "Use the default microphone" });
+  page.problem(new Problem("microphone-lost"), { onRetry: useDefault, action: "problem.default-microphone" });
   showMicrophones();
 }
 
 function askForSound() {
-  const problem = new Problem("suspended", "The browser holds the sound back",
-    "It waits for you to touch the page before anything is played or recorded.");
-  page.problem(problem, { onRetry: () => state.audio?.resume(), action: "Let the sound through" });
+  const letThrough = { onRetry: () => state.audio?.resume(), action: "problem.let-sound" };
+  page.problem(new Problem("suspended"), letThrough);
 }
 
 async function showMicrophones() {
@@ -313,10 +315,10 @@ function showLink() {
 async function copyLink() {
   try {
     await navigator.clipboard.writeText(el.link.value);
-    page.say("copy", "Copied.");
+    page.say("copy", "link.copied");
   } catch {
     el.link.select();
-    page.say("copy", "Press Ctrl+C to copy it.");
+    page.say("copy", "link.by-hand");
   }
   setTimeout(() => page.say("copy", ""), 3000);
 }

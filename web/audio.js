@@ -215,9 +215,7 @@ export class AudioPath {
       source = this.#context.createMediaStreamSource(stream);
     } catch {
       stream.getTracks().forEach((track) => track.stop());
-      throw new Problem("resampling", "This browser cannot convert the microphone's sound",
-        `It refuses to bring the microphone to ${SAMPLE_RATE / 1000} kHz.`,
-        "Set the microphone to that rate in the system's settings, or use a Chromium browser.");
+      throw new Problem("resampling", { kilohertz: SAMPLE_RATE / 1000 });
     }
     this.#release();
     this.#source = source;

@@ -1,27 +1,31 @@
-// Numbers and names as people read them. Pure functions.
+// Numbers and names as people read them, in the page's language.
+
+import { locale, message, t } from "./i18n.js";
 
 const NONE = "–";
 const THIN_SPACE = "\u202f"; // narrow, and no line breaks there
 const PHONE_LINE_KBPS = 64; // ITU-T G.711, what a digital telephone line gives one call
 
 export function number(value, digits = 0) {
-  return value === null || value === undefined || Number.isNaN(value) ? NONE : value.toFixed(digits);
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  return value.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 export function milliseconds(value) {
-  return value === null || value === undefined ? NONE : `${Math.round(value)}${THIN_SPACE}ms`;
+  return value === null || value === undefined ? NONE : `${number(value)}${THIN_SPACE}ms`;
 }
 
 export function percent(fraction) {
-  return fraction === null ? NONE : `${(100 * fraction).toFixed(1)}${THIN_SPACE}%`;
+  if (fraction === null) return NONE;
+  return fraction.toLocaleString(locale(), { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
 export function count(value) {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, THIN_SPACE);
+  return value.toLocaleString(locale());
 }
 
 export function kbps(value) {
-  return String(Math.round(value * 100) / 100);
+  return value.toLocaleString(locale(), { maximumFractionDigits: 2 });
 }
 
 export function duration(seconds) {
@@ -29,15 +33,14 @@ export function duration(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** How thin the line is, beside something people know. */
+/** How thin the line is, beside something people know; a message. */
 export function comparison(bitrateKbps) {
-  const calls = Math.floor(PHONE_LINE_KBPS / bitrateKbps);
-  return `One ordinary telephone line would carry ${calls} calls this thin.`;
+  return message("bitrate.comparison", { count: Math.floor(PHONE_LINE_KBPS / bitrateKbps) });
 }
 
-/** " from frame 1 234", or nothing while the frame is unknown. */
+/** " from frame 1,234" as a message, or nothing while the frame is unknown. */
 export function sinceFrame(frame) {
-  return frame === null ? "" : ` from frame ${count(frame)}`;
+  return frame === null ? "" : message("frame.since", { frame });
 }
 
 /** Level in dB below full scale, limited to the meter's range. */
@@ -57,13 +60,9 @@ export class LossWindow {
   }
 }
 
-const QUALITIES = ["amber", "brisk", "calm", "clear", "distant", "early", "gentle", "green", "kind", "late", "mellow",
-  "quiet", "silver", "slow", "spare", "warm"];
-const BIRDS = ["curlew", "dunnock", "finch", "heron", "jackdaw", "kestrel", "lapwing", "linnet", "martin", "plover",
-  "redwing", "robin", "siskin", "swift", "wagtail", "wren"];
-
 /** A room name that is easy to say and unlikely to be taken, such as "quiet-heron-417". */
 export function suggestRoom() {
   const [quality, bird, digits] = crypto.getRandomValues(new Uint16Array(3));
-  return `${QUALITIES[quality % QUALITIES.length]}-${BIRDS[bird % BIRDS.length]}-${100 + (digits % 900)}`;
+  const [qualities, birds] = [t("room.qualities").split(" "), t("room.birds").split(" ")];
+  return `${qualities[quality % qualities.length]}-${birds[bird % birds.length]}-${100 + (digits % 900)}`;
 }

@@ -3,7 +3,7 @@
 import { FRAME_SAMPLES, SAMPLE_RATE } from "./audio.js";
 import { Backoff } from "./backoff.js";
 import { Call } from "./call.js";
-import { Problem, connectionFailed, isPassing } from "./errors.js";
+import { Problem, connectionFailed, isPassing, serverProblem } from "./errors.js";
 import { LossWindow } from "./format.js";
 import { Signalling, signallingUrl } from "./signalling.js";
 
@@ -143,8 +143,7 @@ export class Session {
 
   async #joined({ room, codec, session, resume, resumed = false, ice_servers: iceServers }) {
     if (codec.sample_rate !== SAMPLE_RATE || codec.hop !== FRAME_SAMPLES) {
-      throw new Problem("codec", "This page does not fit the server",
-        `It speaks frames of ${FRAME_SAMPLES} samples, the server of ${codec.hop}.`, "Reload the page.");
+      throw new Problem("codec", { ours: FRAME_SAMPLES, theirs: codec.hop });
     }
     const first = this.#id === null;
     this.#id = session;
@@ -215,9 +214,7 @@ export class Session {
   }
 
   #refused({ code, text }) {
-    if (code === "sdp") {
-      throw new Problem(code, "The server could not set up the sound", text, "Try again, or try another browser.");
-    }
+    if (code === "sdp") throw serverProblem(code, text);
     this.#emit("refused", { code, text });
   }
 
@@ -242,8 +239,7 @@ export class Session {
 }
 
 function asProblem(error) {
-  return error instanceof Problem ? error
-    : new Problem("connection", "The sound could not be set up", error.message, "Try again, or try another browser.");
+  return error instanceof Problem ? error : new Problem("connection", { words: error.message });
 }
 
 function withoutNulls(fields) {

@@ -72,7 +72,7 @@ export class Signalling {
     if (message.type === "pong") this.#pong(message.id);
     else if (message.type === "error" && FATAL.has(message.code)) this.#end(serverProblem(message.code, message.text));
     else if (message.type === "error" && !this.#joined) this.#end(serverProblem(message.code, message.text));
-    else if (message.type === "bye") this.#end(serverProblem(message.reason, "The server ended the call."));
+    else if (message.type === "bye") this.#end(serverProblem(message.reason));
     else {
       this.#joined ||= message.type === "joined";
       if (!this.#ended) this.onMessage(message);

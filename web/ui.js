@@ -1,11 +1,12 @@
 // Everything the page shows, and nothing about how a call works.
 
 import { comparison, count, duration, kbps, milliseconds, number, percent } from "./format.js";
+import { onLanguage, plain, write } from "./i18n.js";
 import { Line } from "./line.js";
 import { Meter } from "./meter.js";
 
 const PICTURES_PER_SECOND = 30;
-const TRANSPORT_NAMES = { rtp: "PCM in RTP", channel: "PCM by data channel", opus: "Opus in RTP" };
+const TRANSPORTS = { rtp: "transport.rtp", channel: "transport.channel", opus: "transport.opus" };
 const byId = (id) => document.getElementById(id);
 
 /** The page's elements, by what they are for; `el` is open to app.js for its listeners. */
@@ -23,6 +24,7 @@ export class Page {
       this.clearProblem();
       retry?.();
     });
+    onLanguage(() => this.bitrate(Number(this.el.bitrate.value)));
     setInterval(() => this.#tick(), 500);
     this.#animate();
   }
@@ -35,16 +37,17 @@ export class Page {
     this.el["try-microphone"].hidden = phase !== "lobby";
     for (const id of ["controls", "numbers", "place"]) this.el[id].hidden = !calling;
     this.el.join.disabled = phase === "joining";
-    this.el.join.textContent = phase === "joining" ? "Joining …" : "Join the call";
+    write(this.el.join, phase === "joining" ? "join.waiting" : "join.button");
     this.#since = calling ? performance.now() : null;
     if (!calling) this.peer(null);
     if (!calling) this.levels({ me: 0, them: 0 });
     if (calling) this.el.headline.focus({ preventScroll: true });
   }
 
+  /** Both are messages or keys. */
   headline(text, status = "") {
-    this.el.headline.textContent = text;
-    this.el.status.textContent = status;
+    write(this.el.headline, text);
+    write(this.el.status, status);
   }
 
   /** Whether the connection is broken and being mended: controls that need the server wait. */
@@ -54,17 +57,18 @@ export class Page {
   }
 
   lobby(status = "") {
-    this.headline("Talk over a very thin\u00a0line.", status || "A call for two, at a few kilobits a second.");
-    this.el["me-name"].textContent = "You";
-    this.el["me-note"].textContent = "not in a call";
-    this.el["them-name"].textContent = "Nobody yet";
-    this.el["them-note"].textContent = "a call is for two";
-    document.title = "thinline";
+    this.headline("lobby.headline", status || "lobby.lead");
+    write(this.el["me-name"], "voice.me");
+    write(this.el["me-note"], "voice.me.outside");
+    write(this.el["them-name"], "voice.nobody");
+    write(this.el["them-note"], "voice.nobody.lobby");
+    write(this.el.title, "page.title");
   }
 
   me(name, { muted, denoise }) {
-    this.el["me-name"].textContent = `${name} (you)`;
-    this.el["me-note"].textContent = [muted && "muted", denoise && "denoised"].filter(Boolean).join(", ") || "live";
+    const both = denoise ? "voice.muted-denoised" : "voice.muted";
+    write(this.el["me-name"], "voice.me.named", { name });
+    write(this.el["me-note"], muted ? both : voiceNote(denoise));
     this.el.mute.setAttribute("aria-pressed", String(muted));
     this.el.denoise.setAttribute("aria-pressed", String(denoise));
     document.body.dataset.muted = String(muted);
@@ -73,13 +77,14 @@ export class Page {
   peer(participant) {
     this.#line.connected = participant !== null;
     document.body.dataset.peer = participant ? "there" : "absent";
-    this.el["them-name"].textContent = participant?.name ?? "Nobody yet";
-    this.el["them-note"].textContent = participant ? (participant.denoise ? "denoised" : "live") : "the line ends here";
+    if (participant) plain(this.el["them-name"], participant.name);
+    else write(this.el["them-name"], "voice.nobody");
+    write(this.el["them-note"], participant ? voiceNote(participant.denoise) : "voice.nobody.call");
   }
 
   room(name) {
     this.el["place-room"].textContent = name;
-    document.title = `${name} – thinline`;
+    write(this.el.title, "page.title.room", { room: name });
   }
 
   link(url) {
@@ -93,23 +98,24 @@ export class Page {
 
   bitrate(value) {
     this.el.bitrate.value = value;
-    this.el.bitrate.setAttribute("aria-valuetext", `${kbps(value)} kilobits per second`);
+    write(this.el.bitrate, "bitrate.spoken", { kbps: value }, "valuetext");
     const figure = document.createElement("b");
     figure.textContent = kbps(value);
     this.el["bitrate-value"].replaceChildren(figure, " kbit/s");
-    this.el["bitrate-note"].textContent = comparison(value);
+    write(this.el["bitrate-note"], comparison(value));
     const { min, max } = this.el.bitrate;
     this.el.bitrate.parentElement.style.setProperty("--share", (value - min) / (max - min));
     this.#line.bitrateKbps = value;
   }
 
-  say(where, text) {
-    this.el[`${where}-status`].textContent = text;
+  say(where, text, fields = {}) {
+    write(this.el[`${where}-status`], text, fields);
   }
 
   microphones(devices, chosen) {
     const named = devices.filter(({ label }) => label);
-    const options = [new Option("Default microphone", "")];
+    const options = [new Option("", "")];
+    write(options[0], "microphone.default");
     for (const { deviceId, label } of named) options.push(new Option(label, deviceId));
     this.el.microphone.replaceChildren(...options);
     this.el.microphone.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
@@ -117,7 +123,7 @@ export class Page {
 
   trying(on) {
     this.el["try-microphone"].setAttribute("aria-pressed", String(on));
-    this.el["microphone-hint"].textContent = on ? "Say something: the line above moves with your voice." : "";
+    write(this.el["microphone-hint"], on ? "microphone.trying" : "");
     this.levels({ me: 0 });
   }
 
@@ -127,42 +133,45 @@ export class Page {
   }
 
   numbers({ stats, heard, skipped, transport, mediaRoundTripMs, socketRoundTripMs, lossUp, lossDown }) {
-    const [upLost, upLate, held] = [stats.uplink_lost, stats.uplink_dropped, skipped].map(count);
-    const [serverConcealed, missing] = [stats.downlink_concealed, heard.missing].map(count);
-    const text = {
+    const figures = {
       payload: `${number(stats.payload_kbps, 2)} kbit/s`,
       wire: `${number(stats.wire_kbps, 2)} kbit/s`,
       rtf: number(stats.encode_rtf, 3),
-      "rtf-note": `decoder ${number(stats.decode_rtf, 3)}; smaller is better, 1 is too slow`,
       rtt: milliseconds(mediaRoundTripMs),
-      "rtt-note": `by WebSocket ${milliseconds(socketRoundTripMs)}`,
       playout: milliseconds(heard.delayMs === null ? null : stats.playout_delay_ms + heard.delayMs),
-      "playout-note": `server ${milliseconds(stats.playout_delay_ms)}, browser ${milliseconds(heard.delayMs)}`,
-      transport: TRANSPORT_NAMES[transport],
-      "transport-note": `the sound's way to the server`,
       "loss-up": percent(lossUp),
-      "loss-up-note": `in all ${upLost} lost, ${upLate} late, ${held} held back`,
       "loss-down": percent(lossDown),
-      "loss-down-note": `in all ${missing} lost, of these ${count(heard.late)} late`,
       concealed: count(stats.downlink_concealed + heard.missing),
-      "concealed-note": `server ${serverConcealed}, browser ${missing}; underruns ${count(heard.underruns)}`,
     };
-    for (const [id, value] of Object.entries(text)) this.el[`n-${id}`].textContent = value;
+    const [server, browser] = [milliseconds(stats.playout_delay_ms), milliseconds(heard.delayMs)];
+    const notes = {
+      rtf: { rtf: number(stats.decode_rtf, 3) },
+      rtt: { rtt: milliseconds(socketRoundTripMs) },
+      playout: { server, browser },
+      "loss-up": { lost: stats.uplink_lost, late: stats.uplink_dropped, held: skipped },
+      "loss-down": { lost: heard.missing, late: heard.late },
+      concealed: { server: stats.downlink_concealed, browser: heard.missing, underruns: heard.underruns },
+    };
+    for (const [id, figure] of Object.entries(figures)) plain(this.el[`n-${id}`], figure);
+    for (const [id, fields] of Object.entries(notes)) write(this.el[`n-${id}-note`], `numbers.${id}.note`, fields);
+    write(this.el["n-transport"], TRANSPORTS[transport]);
   }
 
   clearNumbers() {
     for (const id of ["payload", "wire", "rtf", "rtt", "playout", "transport", "loss-up", "loss-down", "concealed"]) {
-      this.el[`n-${id}`].textContent = "–";
+      plain(this.el[`n-${id}`], "–");
     }
   }
 
-  /** Shows a Problem; `action` is the text of the button that calls `onRetry`. */
-  problem(problem, { onRetry = null, action = "Try again", focus = false } = {}) {
-    this.el["problem-title"].textContent = problem.title;
-    this.el["problem-text"].textContent = problem.message;
-    this.el["problem-hint"].textContent = problem.hint;
+  /** Shows a Problem; `action` is the key of the text on the button that calls `onRetry`. */
+  problem(problem, { onRetry = null, action = "problem.retry", focus = false } = {}) {
+    write(this.el["problem-title"], problem.title);
+    write(this.el["problem-text"], problem.text);
+    write(this.el["problem-hint"], problem.hint);
+    plain(this.el["problem-words"], problem.said);
+    this.el["problem-said"].hidden = problem.said === "";
     this.el["problem-retry"].hidden = problem.final || onRetry === null;
-    this.el["problem-retry"].textContent = action;
+    write(this.el["problem-retry"], action);
     this.el["problem-close"].hidden = problem.final;
     this.#onRetry = onRetry;
     this.el.problem.hidden = false;
@@ -193,4 +202,8 @@ export class Page {
     };
     requestAnimationFrame(step);
   }
+}
+
+function voiceNote(denoise) {
+  return denoise ? "voice.denoised" : "voice.live";
 }

@@ -1,6 +1,7 @@
 // The operators' page: signs in with a token, then asks the server once a second and passes orders on.
 
 import { count, kbps, sinceFrame } from "../format.js";
+import { t } from "../i18n.js";
 import { ask, keepToken, keptToken, nameIn } from "./api.js";
 import { CallTable } from "./calls.js";
 import { byId, write } from "./dom.js";
@@ -10,11 +11,11 @@ const EVERY_MS = 1000;
 const table = new CallTable(byId("calls"), {
   bitrate: (call, value) => order(async () => {
     const { sessions } = await ask("PUT", `/calls/${call}/bitrate`, { bitrate_kbps: value });
-    return `The call runs at ${kbps(value)} kbit/s${sinceFrame(sessions[0]?.frame ?? null)}.`;
+    return `The call runs at ${kbps(value)} kbit/s${t(sinceFrame(sessions[0]?.frame ?? null))}.`;
   }),
   denoise: (session, name, on) => order(async () => {
     const { frame } = await ask("PUT", `/sessions/${session}/denoise`, { denoise: on });
-    return `Noise is ${on ? "taken out of" : "left in"} the voice of ${name}${sinceFrame(frame)}.`;
+    return `Noise is ${on ? "taken out of" : "left in"} the voice of ${name}${t(sinceFrame(frame))}.`;
   }),
   end: (session, name) => order(async () => {
     await ask("DELETE", `/sessions/${session}`);
