@@ -5,7 +5,7 @@
 // (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
-import { showChoices } from "./choices.js";
+import { offerLanguages, offerThemes } from "./choices.js";
 import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
@@ -40,7 +40,8 @@ function start() {
   if (token) fillIn(token);
   page.bitrate(Number(el.bitrate.value));
   page.lobby();
-  showChoices();
+  offerLanguages();
+  offerThemes();
   showLink();
   listen();
   const lacking = missingSupport();

@@ -1,9 +1,12 @@
-// The settings at the foot of the page, which it remembers: language.
+// The settings at the foot of the page, which it remembers: language, light or dark.
 
 import { LANGUAGES, chooseLanguage, currentLanguage } from "./i18n.js";
+import { recall, remember } from "./memory.js";
 
-export function showChoices() {
-  const select = document.getElementById("language");
+const byId = (id) => document.getElementById(id);
+
+export function offerLanguages() {
+  const select = byId("language");
   for (const [code, texts] of Object.entries(LANGUAGES)) {
     const option = new Option(texts["language.name"], code);
     option.lang = code;
@@ -11,4 +14,15 @@ export function showChoices() {
   }
   select.value = currentLanguage();
   select.addEventListener("change", () => chooseLanguage(select.value));
+}
+
+/** "" is the system's own. */
+export function offerThemes() {
+  const select = byId("theme");
+  const kept = recall("theme");
+  select.value = [...select.options].some(({ value }) => value === kept) ? kept : "";
+  select.addEventListener("change", () => {
+    remember("theme", select.value || null);
+    document.dispatchEvent(new Event("themechoice"));
+  });
 }

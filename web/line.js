@@ -24,8 +24,7 @@ export class Line {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
     this.#still = matchMedia("(prefers-reduced-motion: reduce)");
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => this.#readColours());
+    document.addEventListener("themechange", () => this.#readColours());
     this.#readColours();
     new ResizeObserver(() => this.#resize()).observe(canvas);
   }

@@ -9,6 +9,10 @@ export default {
   "page.skip": "Zur Bedienung springen",
   "page.language": "Sprache",
   "page.settings": "Einstellungen dieser Seite",
+  "page.theme": "Aussehen",
+  "theme.system": "Wie das System",
+  "theme.light": "Hell",
+  "theme.dark": "Dunkel",
 
   "lobby.headline": "Sprich über eine sehr dünne\u00a0Leitung.",
   "lobby.lead": "Ein Gespräch zu zweit, mit wenigen Kilobit pro Sekunde.",

@@ -9,6 +9,10 @@ export default {
   "page.skip": "Skip to the controls",
   "page.language": "Language",
   "page.settings": "Settings of this page",
+  "page.theme": "Appearance",
+  "theme.system": "Like the system",
+  "theme.light": "Light",
+  "theme.dark": "Dark",
 
   "lobby.headline": "Talk over a very thin\u00a0line.",
   "lobby.lead": "A call for two, at a few kilobits a second.",

@@ -1,5 +1,6 @@
 // The operators' page: signs in with a token, then asks the server once a second and passes orders on.
 
+import { offerThemes } from "../choices.js";
 import { count, kbps, sinceFrame } from "../format.js";
 import { t } from "../i18n.js";
 import { ask, keepToken, keptToken, nameIn } from "./api.js";
@@ -42,6 +43,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && keptToken()) refresh();
 });
 
+offerThemes();
 if (keptToken()) enter();
 
 function enter() {
