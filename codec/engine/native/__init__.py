@@ -17,7 +17,7 @@ from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
 from codec.weights import Weights, WeightsError
 
-PRECISIONS = ("bf16", "fp32")
+PRECISIONS = ("bf16", "int8", "fp32")
 SET_VARIABLE = "THINLINE_NATIVE_ISA"
 PRECISION_VARIABLE = "THINLINE_NATIVE_PRECISION"
 
@@ -53,7 +53,7 @@ class NativeEngine:
         except KeyError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error} is missing") from None
         index = list(sets).index(self.instruction_set)
-        self._handle = Handle(library, weights.config, planned, precision == "bf16", index)
+        self._handle = Handle(library, weights.config, planned, precision, index)
         self._pointer = self._handle.pointer
         self._encode, self._decode = library.thinline_encode, library.thinline_decode
 
@@ -134,9 +134,9 @@ def _address(array: Any) -> int:
 
 
 def choose_set(sets: Mapping[str, bool], wanted: str | None, precision: str = "bf16") -> str:
-    """The best of `sets` that runs here, or the one wanted; AMX is for bf16 only. Raises EngineError."""
+    """The best of `sets` that runs here, or the one wanted; AMX is for bf16 and int8. Raises EngineError."""
     if wanted is None:
-        return next(name for name, runs in sets.items() if runs and (name != "amx" or precision == "bf16"))
+        return next(name for name, runs in sets.items() if runs and (name != "amx" or precision != "fp32"))
     if wanted not in sets:
         raise EngineError(f"{SET_VARIABLE}: {wanted!r} is not one of {', '.join(sets)}")
     if not sets[wanted]:

@@ -14,6 +14,8 @@ from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
 from codec.engine.native.plan import Plan, Product, Stage
 
+LONGEST_WINDOW = 4096  # of a stage in bytes: model.h, kMaxWindow
+
 
 class StageSpec(ctypes.Structure):
     """library.cpp's, field by field."""
@@ -21,7 +23,7 @@ class StageSpec(ctypes.Structure):
     _fields_ = [
         *((name, c_int32) for name in ("channels", "context", "rows_in", "rows_out")),
         *((name, c_int32) for name in ("outputs", "taps", "run", "tap_stride", "row_stride")),
-        *((name, c_int32) for name in ("half", "film", "hidden_outputs")),
+        *((name, c_int32) for name in ("half", "bytes", "film", "hidden_outputs")),
         *((name, c_void_p) for name in ("weights", "bias", "point_weights", "point_bias")),
     ]
 
@@ -71,7 +73,7 @@ def instruction_sets(library: ctypes.CDLL) -> dict[str, bool]:
 class Handle:
     """A model with packed weights inside the library; freed with this object."""
 
-    def __init__(self, library: ctypes.CDLL, config: CodecConfig, plan: Plan, half: bool, set_index: int) -> None:
+    def __init__(self, library: ctypes.CDLL, config: CodecConfig, plan: Plan, precision: str, set_index: int) -> None:
         self.library = library
         kept: list[NDArray[np.float32]] = []
 
@@ -80,11 +82,14 @@ class Handle:
             return kept[-1].ctypes.data
 
         def spec(stage: Stage) -> StageSpec:
+            """In int8 those weights are bytes that one row of a frame uses: to read them costs more than to multiply."""
+            half = precision != "fp32" and not stage.single
+            once = stage.rows_out == 1 and stage.product.weights.shape[1] <= LONGEST_WINDOW
             point = stage.pointwise or Product(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
             return StageSpec(
                 *(stage.channels, stage.context, stage.rows_in, stage.rows_out),
                 *(len(stage.product.bias), stage.taps, stage.run, stage.tap_stride, stage.row_stride),
-                *(half and not stage.single, stage.film, len(point.bias)),
+                *(half, half and once and precision == "int8", stage.film, len(point.bias)),
                 *(floats(stage.product.weights), floats(stage.product.bias)),
                 *(floats(point.weights), floats(point.bias)),
             )

@@ -29,6 +29,9 @@ typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
+typedef uint8_t Bytes __attribute__((vector_size(kWidth)));
+
+enum Kind { kSingle, kHalf, kBytes };  // what a word holds: a float32, two bfloat16, four signed bytes
 
 inline Floats splat(float value) { return Floats{} + value; }
 inline Floats load(const float* from) {
@@ -80,10 +83,19 @@ inline float as_float(uint32_t bits) {
     return value;
 }
 
-// sum + x * w; with kHalf both are pairs of bfloat16, and both products are added.
-template <bool kHalf>
+// sum + x * w, where a word holds several the sum of their products; sums of bytes are integers.
+template <Kind kind>
 inline Floats multiply_add(Floats sum, uint32_t x, Words w) {
-    if constexpr (!kHalf) return sum + (Floats)w * as_float(x);
+    if constexpr (kind == kSingle) return sum + (Floats)w * as_float(x);
+    if constexpr (kind == kBytes) {
+#ifdef __AVX512VNNI__
+        return (Floats)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(x), (__m512i)w);
+#else
+        Ints total = (Ints)sum;
+        for (int byte = 0; byte < 32; byte += 8) total += ((Ints)(w << (24 - byte)) >> 24) * (int8_t)(x >> byte);
+        return (Floats)total;
+#endif
+    }
 #ifdef __AVX512BF16__
     return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(x), (__m512bh)w);
 #else
@@ -92,21 +104,22 @@ inline Floats multiply_add(Floats sum, uint32_t x, Words w) {
 #endif
 }
 
-inline size_t panel_words(const Matrix& m) { return size_t(m.taps) * m.padded * kPanel; }
+inline size_t panel_words(const Matrix& m) { return size_t(m.scales ? 1 : m.taps) * m.padded * kPanel; }
 
 inline int at_most(int a, int b) { return a < b ? a : b; }
 
 // R rows times P panels of a matrix; `sums` [R][P * kParts].
-template <bool kHalf, int R, int P>
+template <Kind kind, int R, int P>
 inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_t* panel_weights,
                      Floats (*sums)[P * kParts]) {
     const size_t panel = panel_words(m);
     const uint32_t *x[R], *weights;
     Floats sum[R][P * kParts] = {};
-    for (int tap = 0; tap < m.taps; ++tap) {
+    const int taps = kind == kBytes ? 1 : m.taps, run = kind == kBytes ? m.padded : m.run;
+    for (int tap = 0; tap < taps; ++tap) {
         for (int r = 0; r < R; ++r) x[r] = rows[r] + tap * m.tap_stride;
         weights = panel_weights + size_t(tap) * m.padded * kPanel;
-        for (int k = 0; k < m.run; ++k, weights += kPanel) {
+        for (int k = 0; k < run; ++k, weights += kPanel) {
             Words w[P * kParts];
 #pragma GCC unroll 32
             for (int p = 0; p < P * kParts; ++p)
@@ -114,7 +127,7 @@ inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_
 #pragma GCC unroll 32
             for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-                for (int p = 0; p < P * kParts; ++p) sum[r][p] = multiply_add<kHalf>(sum[r][p], x[r][k], w[p]);
+                for (int p = 0; p < P * kParts; ++p) sum[r][p] = multiply_add<kind>(sum[r][p], x[r][k], w[p]);
         }
     }
 #pragma GCC unroll 32
@@ -132,30 +145,37 @@ struct Row {
     const float* film;   // scale [outputs], shift [outputs]; mostly null
 };
 
-// R rows from `row` on, of which `count` exist, times P panels; body(row, output, value) takes kWidth outputs at a time.
-template <bool kHalf, int R, int P, class Body>
+// R rows from `row` on, of which `count` exist, times P panels; body(row, output, sums) takes kWidth outputs at a time.
+template <Kind kind, int R, int P, class Body>
 inline void block(const Matrix& m, const Row* rows, int row, int count, int first, const Body& body) {
     const uint32_t* x[R];
     for (int r = 0; r < R; ++r) x[r] = rows[row + (r < count ? r : count - 1)].x;
     Floats sums[R][P * kParts];
-    multiply<kHalf, R, P>(m, x, m.weights + first * panel_words(m), sums);
+    multiply<kind, R, P>(m, x, m.weights + first * panel_words(m), sums);
     for (int r = 0; r < count; ++r)
         for (int p = 0; p < P * kParts; ++p) {
             const int output = first * kPanel + p * kWidth;
-            if (output < m.outputs) body(row + r, output, sums[r][p] + load(m.bias + output));
+            if (output < m.outputs) body(row + r, output, sums[r][p]);
         }
 }
 
 // All panels, R rows at a time; the fewer the rows, the more panels, so that sums enough are on their way.
-template <bool kHalf, int R, class Body>
+template <Kind kind, int R, class Body>
 inline void all_panels(const Matrix& m, const Row* rows, int count, const Body& body) {
     constexpr int P = kSums / R > 8 ? 8 : kSums / R;
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
     for (; first + P <= panels; first += P)
-        for (int row = 0; row < count; row += R) block<kHalf, R, P>(m, rows, row, at_most(R, count - row), first, body);
+        for (int row = 0; row < count; row += R) block<kind, R, P>(m, rows, row, at_most(R, count - row), first, body);
     for (; first < panels; ++first)
-        for (int row = 0; row < count; row += R) block<kHalf, R, 1>(m, rows, row, at_most(R, count - row), first, body);
+        for (int row = 0; row < count; row += R) block<kind, R, 1>(m, rows, row, at_most(R, count - row), first, body);
+}
+
+template <Kind kind, class Body>
+inline void vector_product(const Matrix& m, const Row* rows, int count, const Body& body) {
+    if (count == 1) return all_panels<kind, 1>(m, rows, count, body);
+    if (count == 2) return all_panels<kind, 2>(m, rows, count, body);
+    all_panels<kind, kRows>(m, rows, count, body);
 }
 
 #ifdef __AMX_BF16__
@@ -173,8 +193,13 @@ inline void shape_tiles(int rows) {
     _tile_loadconfig(&shapes);
 }
 
-template <int P>
+template <Kind kind, int P>
 inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const uint32_t* weights, float* sums) {
+#define MULTIPLY(sum, input, weight)           \
+    if constexpr (kind == kBytes)              \
+        _tile_dpbssd(sum, input, weight);      \
+    else                                       \
+        _tile_dpbf16ps(sum, input, weight)
     alignas(64) uint32_t gathered[kChunk * kTile];
     const ptrdiff_t stride = count > 1 ? rows[1].x - rows[0].x : 0;
     const bool even = rows[count - 1].x - rows[0].x == stride * (count - 1) && stride >= 0;
@@ -185,7 +210,7 @@ inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const ui
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (int tap = 0; tap < m.taps; ++tap)
+    for (int tap = 0; tap < (kind == kBytes ? 1 : m.taps); ++tap)
         for (int k = 0; k < m.padded; k += kTile, weights += kTile * kPanel) {
             const int at = tap * m.tap_stride + k;
             if (even) {
@@ -195,16 +220,16 @@ inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const ui
                 _tile_loadd(4, gathered, kTile * 4);
             }
             _tile_loadd(5, weights, kPanel * 4);
-            _tile_dpbf16ps(0, 4, 5);
+            MULTIPLY(0, 4, 5);
             if constexpr (P > 1) {
                 _tile_loadd(6, weights + panel, kPanel * 4);
-                _tile_dpbf16ps(1, 4, 6);
+                MULTIPLY(1, 4, 6);
             }
             if constexpr (P > 2) {
                 _tile_loadd(5, weights + 2 * panel, kPanel * 4);
-                _tile_dpbf16ps(2, 4, 5);
+                MULTIPLY(2, 4, 5);
                 _tile_loadd(6, weights + 3 * panel, kPanel * 4);
-                _tile_dpbf16ps(3, 4, 6);
+                MULTIPLY(3, 4, 6);
             }
         }
     _tile_stored(0, sums, kPanel * 4);
@@ -213,40 +238,31 @@ inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const ui
         _tile_stored(2, sums + 2 * kChunk * kPanel, kPanel * 4);
         _tile_stored(3, sums + 3 * kChunk * kPanel, kPanel * 4);
     }
+#undef MULTIPLY
 }
 
-template <int P, class Body>
+template <Kind kind, int P, class Body>
 inline void tile_block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
     alignas(64) float sums[P * kChunk * kPanel];
-    multiply_tiles<P>(m, rows, count, m.weights + first * panel_words(m), sums);
-    for (int p = 0; p < P; ++p) {
-        const int output = (first + p) * kPanel;
-        const Floats bias = load(m.bias + output);
-        for (int r = 0; r < count; ++r) body(r, output, load(sums + (p * kChunk + r) * kPanel) + bias);
-    }
+    multiply_tiles<kind, P>(m, rows, count, m.weights + first * panel_words(m), sums);
+    for (int p = 0; p < P; ++p)
+        for (int r = 0; r < count; ++r) body(r, (first + p) * kPanel, load(sums + (p * kChunk + r) * kPanel));
 }
 
-template <class Body>
+template <Kind kind, class Body>
 inline void tile_product(const Matrix& m, const Row* rows, int count, const Body& body) {
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
-    for (; first + 4 <= panels; first += 4) tile_block<4>(m, rows, count, first, body);
-    for (; first + 2 <= panels; first += 2) tile_block<2>(m, rows, count, first, body);
-    if (first < panels) tile_block<1>(m, rows, count, first, body);
+    for (; first + 4 <= panels; first += 4) tile_block<kind, 4>(m, rows, count, first, body);
+    for (; first + 2 <= panels; first += 2) tile_block<kind, 2>(m, rows, count, first, body);
+    if (first < panels) tile_block<kind, 1>(m, rows, count, first, body);
 }
 
 #endif
 
-template <bool kHalf, class Body>
-inline void product(const Matrix& m, const Row* rows, int count, const Body& body) {
-    if (count == 1) return all_panels<kHalf, 1>(m, rows, count, body);
-    if (count == 2) return all_panels<kHalf, 2>(m, rows, count, body);
-    all_panels<kHalf, kRows>(m, rows, count, body);
-}
-
-template <bool kHalf>
+template <bool half>
 inline void put(char* row, int output, Floats v, int lanes) {
-    if constexpr (kHalf) {
+    if constexpr (half) {
         store(reinterpret_cast<uint16_t*>(row) + output, to_halves(v), lanes);
     } else {
         store(reinterpret_cast<float*>(row) + output, v, lanes);
@@ -265,33 +281,101 @@ inline Floats load(const float* from, int lanes) {
     return v;
 }
 
-template <bool kHalf, class Body>
-inline void stage_product(const Matrix& m, const Row* rows, int count, const Body& body) {
-#ifdef __AMX_BF16__
-    if constexpr (kHalf) return tile_product(m, rows, count, body);
+inline Halves load_halves(const uint16_t* from, int lanes) {
+    Halves v{};
+    if (lanes >= kWidth) {
+        __builtin_memcpy(&v, from, sizeof v);
+    } else {
+        __builtin_memcpy(&v, from, lanes * sizeof(uint16_t));
+    }
+    return v;
+}
+
+// A row as bytes from -127 to 127, side by side, zeros after -> what 1 of them is worth.
+inline float to_bytes(const Matrix& m, const uint32_t* x, uint8_t* bytes) {
+    const int run = 2 * m.run;
+    Halves most{};
+    for (int tap = 0; tap < m.taps; ++tap) {
+        const uint16_t* from = reinterpret_cast<const uint16_t*>(x + tap * m.tap_stride);
+        for (int k = 0; k < run; k += kWidth) {
+            const Halves size = load_halves(from + k, run - k) & 0x7fff;  // magnitudes are in the order of their bits
+            most = size > most ? size : most;
+        }
+    }
+    uint16_t largest = 0;
+    for (int i = 0; i < kWidth; ++i) largest = most[i] > largest ? most[i] : largest;
+    const float limit = as_float(uint32_t(largest) << 16), inverse = largest ? 127.f / limit : 0.f;
+    uint8_t* to = bytes;
+    for (int tap = 0; tap < m.taps; ++tap, to += run) {
+        const uint16_t* from = reinterpret_cast<const uint16_t*>(x + tap * m.tap_stride);
+        for (int k = 0; k < run; k += kWidth) {
+            const Words bits = __builtin_convertvector(load_halves(from + k, run - k), Words) << 16;
+            const Floats rounded = (Floats)bits * inverse + 12582912.f;  // the nearest integer is in the lowest bits
+            store(to + k, __builtin_convertvector((Words)rounded, Bytes), run - k);
+        }
+    }
+    __builtin_memset(to, 0, bytes + size_t(m.padded) * 4 - to);
+    return limit / 127.f;
+}
+
+// All rows times a matrix of bytes: exact in integers, so the same on every instruction set.
+template <class Body>
+inline void byte_product(const Matrix& m, const Row* rows, int count, const Body& body) {
+    alignas(64) uint32_t bytes[kChunk * kMaxWindow / 4];
+    Row flat[kChunk];
+    float worth[kChunk];
+    for (int r = 0; r < count; ++r) {
+        flat[r].x = bytes + r * m.padded;
+        worth[r] = to_bytes(m, rows[r].x, reinterpret_cast<uint8_t*>(bytes + r * m.padded));
+    }
+    const auto whole = [&](int r, int output, Floats sums) {
+        const Floats v = __builtin_convertvector((Ints)sums, Floats);
+        body(r, output, v * (load(m.scales + output) * worth[r]) + load(m.bias + output));
+    };
+#if defined(__AMX_INT8__)
+    tile_product<kBytes>(m, flat, count, whole);
+#elif defined(__AVX512VNNI__)
+    for (int i = 0; i < count * m.padded; ++i) bytes[i] ^= 0x80808080u;  // kZero added: this product wants no signs
+    vector_product<kBytes>(m, flat, count, [&](int r, int output, Floats sums) {
+        Ints offsets;
+        __builtin_memcpy(&offsets, m.offsets + output, sizeof offsets);
+        whole(r, output, (Floats)((Ints)sums - offsets));
+    });
+#else
+    vector_product<kBytes>(m, flat, count, whole);
 #endif
-    product<kHalf>(m, rows, count, body);
+}
+
+// Products and bias; on tiles body takes up to a panel of outputs that don't exist.
+template <bool half, class Body>
+inline void product(const Matrix& m, const Row* rows, int count, const Body& body) {
+    if (half && m.scales) return byte_product(m, rows, count, body);
+    const auto whole = [&](int r, int output, Floats sums) { body(r, output, sums + load(m.bias + output)); };
+#ifdef __AMX_BF16__
+    if constexpr (half) return tile_product<kHalf>(m, rows, count, whole);
+#endif
+    vector_product<half ? kHalf : kSingle>(m, rows, count, whole);
 }
 
 // A residual unit for up to kChunk rows: what lies between its two convolutions never leaves the first-level cache.
-template <bool kHalf>
+template <bool half>
 inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count) {
     alignas(64) uint32_t hidden[kChunk * kMaxHidden];
     const int words = stage.point.padded;
     if (words > stage.point.run) __builtin_memset(hidden, 0, size_t(count) * words * 4);
-    stage_product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
-        put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);  // beyond the outputs: zeros
+    product<half>(stage.main, rows, count, [&](int r, int output, Floats v) {
+        put<half>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);  // beyond the outputs: zeros
     });
     for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
-    stage_product<kHalf>(stage.point, rows, count, [&](int r, int output, Floats v) {
+    product<half>(stage.point, rows, count, [&](int r, int output, Floats v) {
         const int lanes = stage.point.outputs - output;
         finish(rows[r], next_half, output, v + load(rows[r].residual + output, lanes), lanes);
     });
 }
 
-template <bool kHalf>
+template <bool half>
 inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count) {
-    stage_product<kHalf>(stage.main, rows, count, [&](int r, int output, Floats v) {
+    product<half>(stage.main, rows, count, [&](int r, int output, Floats v) {
         if (const float* film = rows[r].film)
             v = v * load(film + output) + load(film + stage.main.outputs + output);
         finish(rows[r], next_half, output, v, stage.main.outputs - output);
@@ -309,14 +393,23 @@ struct Stream {
 
 // Weights that the stages ahead will want, on their way into the second-level cache while this one computes.
 struct Ahead {
-    const char *at, *end;
+    const Network& network;
+    int stage;
+    size_t at = 0;
+
     void bring(int lines) {
-        for (; lines > 0 && at < end; --lines, at += 64) __builtin_prefetch(at, 0, 2);
+        while (lines > 0 && stage < network.count) {
+            const Matrix& m = network.stages[stage].main;
+            const size_t bytes = (m.outputs + kPanel - 1) / kPanel * panel_words(m) * 4;
+            const char* weights = reinterpret_cast<const char*>(m.weights);
+            for (; lines > 0 && at < bytes; --lines, at += 64) __builtin_prefetch(weights + at, 0, 2);
+            if (at >= bytes) ++stage, at = 0;
+        }
     }
 };
 
 // The stage's input lies in buffers[parity], but for the context.
-template <bool kHalf>
+template <bool half>
 void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, Ahead& ahead) {
     const size_t context = stage.context * row_bytes(stage);
     for (int i = 0; i < count; ++i) {
@@ -331,7 +424,7 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
     const int chunk = stage.rows_out % kChunk == 0 ? kChunk : stage.rows_out % 8 == 0 ? 8 : kChunk;
     int stream = 0, row = 0;
 #ifdef __AMX_BF16__
-    if (kHalf) shape_tiles(at_most(chunk, stage.rows_out * count));
+    if (half) shape_tiles(at_most(chunk, stage.rows_out * count));
 #endif
     for (int left = stage.rows_out * count; left > 0; left -= chunk) {
         ahead.bring(kLinesAhead);
@@ -344,15 +437,16 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
             rows[r].film = stage.film ? s.film : nullptr;
             if (++row == stage.rows_out) row = 0, ++stream;
         }
-        (stage.unit ? unit_rows<kHalf> : plain_rows<kHalf>)(stage, next_half, rows, at_most(left, chunk));
+        (stage.unit ? unit_rows<half> : plain_rows<half>)(stage, next_half, rows, at_most(left, chunk));
     }
 }
 
 // `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
 void run(const Network& network, Stream* streams, int count) {
-    Ahead ahead{network.far_weights, network.far_weights + network.far_bytes};
+    Ahead ahead{network, network.far};
     for (int i = 0; i < network.count; ++i) {
         const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
+        if (ahead.stage <= i) ahead.stage = i + 1, ahead.at = 0;
         (stage.main.half ? run_stage<true> : run_stage<false>)(stage, next, streams, count, i % 2, ahead);
     }
 #ifdef __AMX_BF16__
@@ -384,7 +478,8 @@ inline float scan(const Codebooks& books, int stage, const float* residual, floa
     m.bias += size_t(stage) * books.size;
     const Row row{x, nullptr, nullptr, nullptr};
     Floats least = splat(__builtin_huge_valf());
-    product<true>(m, &row, 1, [&](int, int output, Floats v) {
+    vector_product<kHalf>(m, &row, 1, [&](int, int output, Floats sums) {
+        const Floats v = sums + load(m.bias + output);
         store(scores + output, v, kWidth);
         least = v < least ? v : least;
     });

@@ -41,10 +41,10 @@ const Entry kBackends[] = {
 
 #if defined(__x86_64__) && defined(__linux__)
 bool amx_runs_here() {  // the kernel gives tiles to processes that ask for them
-    constexpr unsigned kTiles = 1u << 24, kHalves = 1u << 22;
+    constexpr unsigned kTiles = 1u << 24, kHalves = 1u << 22, kBytes = 1u << 25;
     constexpr int kAskForState = 0x1023, kTileData = 18;
     unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kTiles) && (d & kHalves) &&
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kTiles) && (d & kHalves) && (d & kBytes) &&
            syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
 }
 #else
@@ -57,13 +57,15 @@ bool runs_here(const std::string& name) {
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (name == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (name == "avx512") return avx512;
-    if (name == "avx512bf16") return avx512 && __builtin_cpu_supports("avx512bf16");
-    if (name == "amx") return avx512 && __builtin_cpu_supports("avx512bf16") && amx_runs_here();
+    const bool halves = avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    if (name == "avx512bf16") return halves;
+    if (name == "amx") return halves && amx_runs_here();
 #endif
     return name == "portable";
 }
 
 constexpr size_t kLine = 64;
+constexpr int kFewRows = 8;
 
 size_t lines(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
@@ -95,7 +97,7 @@ uint16_t to_half(float value) {
 struct StageSpec {
     int32_t channels, context, rows_in, rows_out;
     int32_t outputs, taps, run, tap_stride, row_stride;  // in elements
-    int32_t half, film, hidden_outputs;                  // hidden_outputs: of the pointwise convolution, or 0
+    int32_t half, bytes, film, hidden_outputs;           // hidden_outputs: of the pointwise convolution, or 0
     const float *weights, *bias, *point_weights, *point_bias;
 };
 
@@ -135,30 +137,55 @@ struct Handle {
                 }
     }
 
+    // weights [outputs][inputs] -> [panels][padded][kPanel] of four bytes, the largest weight of an output 127
+    void pack_bytes(Matrix& m, const float* weights, int inputs) {
+        const int outputs = (m.outputs + kPanel - 1) / kPanel * kPanel;
+        uint32_t* packed = arena.take<uint32_t>(size_t(outputs) * m.padded);
+        float* scales = arena.take<float>(outputs);
+        int32_t* offsets = arena.take<int32_t>(outputs);
+        for (int n = 0; n < m.outputs; ++n, weights += inputs) {
+            float largest = 0;
+            for (int k = 0; k < inputs; ++k) largest = fmaxf(largest, fabsf(weights[k]));
+            scales[n] = largest / 127;
+            for (int k = 0; k < inputs; ++k) {
+                const int value = largest > 0 ? int(lrintf(weights[k] / scales[n])) : 0;
+                const size_t word = (size_t(n / kPanel) * m.padded + k / 4) * kPanel + n % kPanel;
+                reinterpret_cast<int8_t*>(packed + word)[k % 4] = int8_t(value);
+                offsets[n] += kZero * value;
+            }
+        }
+        m.weights = packed, m.scales = scales, m.offsets = offsets;
+    }
+
     Matrix matrix(const float* weights, const float* bias, int outputs, int taps, int run, int tap_stride,
-                  int row_stride, bool half) {
+                  int row_stride, bool half, bool bytes) {
         const int per_word = half ? 2 : 1, panels = (outputs + kPanel - 1) / kPanel;
-        Matrix m{outputs, taps, run / per_word, tap_stride / per_word, row_stride / per_word, 0, half, nullptr, nullptr};
-        m.padded = (m.run + kTile - 1) / kTile * kTile;
-        uint32_t* packed = arena.take<uint32_t>(size_t(panels) * taps * m.padded * kPanel);
-        pack(packed, weights, m, run);
-        m.weights = packed;
+        Matrix m{outputs, taps, run / per_word, tap_stride / per_word, row_stride / per_word, 0, half};
         m.bias = copy(bias, outputs, panels * kPanel);
+        const int words = bytes ? (taps * run + 3) / 4 : m.run;
+        m.padded = (words + kTile - 1) / kTile * kTile;
+        if (bytes) {
+            pack_bytes(m, weights, taps * run);
+        } else {
+            uint32_t* packed = arena.take<uint32_t>(size_t(panels) * taps * m.padded * kPanel);
+            pack(packed, weights, m, run);
+            m.weights = packed;
+        }
         return m;
     }
 
     Network network(const StageSpec* specs, int count) {
         Stage* stages = arena.take<Stage>(count);
-        Network network{stages, count, 0, nullptr, 0};
+        Network network{stages, count, 0, count};
         for (int i = 0; i < count; ++i) {
             const StageSpec& spec = specs[i];
             Stage& stage = stages[i];
             stage.main = matrix(spec.weights, spec.bias, spec.outputs, spec.taps, spec.run, spec.tap_stride,
-                                spec.row_stride, spec.half);
+                                spec.row_stride, spec.half, spec.bytes);
             stage.unit = spec.hidden_outputs > 0;
             if (stage.unit)
                 stage.point = matrix(spec.point_weights, spec.point_bias, spec.hidden_outputs, 1, spec.outputs, 0, 0,
-                                     spec.half);
+                                     spec.half, false);
             stage.film = spec.film;
             stage.channels = spec.channels, stage.context = spec.context;
             stage.rows_in = spec.rows_in, stage.rows_out = spec.rows_out;
@@ -169,11 +196,7 @@ struct Handle {
             if (bytes > buffer_bytes) buffer_bytes = bytes;
             const size_t products = size_t(spec.rows_out) * (stage.unit ? spec.hidden_outputs : spec.outputs);
             if (products > residual_floats) residual_floats = products;
-            const size_t weight_bytes = size_t(spec.outputs) * spec.taps * stage.main.padded * sizeof(uint32_t);
-            if (weight_bytes > network.far_bytes) {
-                network.far_bytes = weight_bytes;
-                network.far_weights = reinterpret_cast<const char*>(stage.main.weights);
-            }
+            if (network.far == count && spec.rows_out <= kFewRows) network.far = i;
         }
         return network;
     }
@@ -196,7 +219,7 @@ struct Handle {
             max_norms[i / size] = fmaxf(max_norms[i / size], float(sqrt(sum)));
         }
         books.half_norms = half_norms, books.max_norms = max_norms;
-        books.scan = matrix(negative.data(), half_norms, count * size, 1, d, 0, 0, true);
+        books.scan = matrix(negative.data(), half_norms, count * size, 1, d, 0, 0, true, false);
         books.scan.outputs = size;
         return books;
     }

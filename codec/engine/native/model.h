@@ -13,15 +13,21 @@ constexpr int kTile = 16;      // words of a run that a matrix unit takes at a t
 constexpr int kMaxBatch = 16;  // streams that one pass through the weights serves
 constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit, and of a projected embedding
 constexpr int kMaxEntries = 1024;
+constexpr int kMaxWindow = 4096;  // inputs of a matrix of bytes
+constexpr int kZero = 128;        // what some instruction sets add to signed bytes, and `offsets` takes off again
 
 // A row of inputs times a matrix. Inputs and weights come in words of 32 bits: one float32, or two neighbouring bfloat16.
 // A row is `taps` runs of `run` words each, `tap_stride` words apart; the next row begins `row_stride` words later.
+// Where there are `scales` the weights are signed bytes, four to a word and over all taps without a gap; rows, pairs of
+// bfloat16, are brought to bytes when they are used.
 struct Matrix {
     int outputs, taps, run, tap_stride, row_stride;
-    int padded;               // words of a run among the weights: filled up with zeros to a multiple of kTile
-    bool half;                // the words are pairs of bfloat16
-    const uint32_t* weights;  // [panels][taps][padded][kPanel]
+    int padded;               // words of a run (of bytes: of all) among the weights, with zeros up to a multiple of kTile
+    bool half;                // the words of a row are pairs of bfloat16
+    const uint32_t* weights;  // [panels][taps][padded][kPanel]; of bytes [panels][padded][kPanel]
     const float* bias;        // [panels * kPanel]
+    const float* scales;      // [panels * kPanel], what 1 among this output's weights is worth; or null
+    const int32_t* offsets;   // [panels * kPanel], kZero times the sum of this output's weights; or null
 };
 
 // A convolution, or with `unit` a residual unit: a dilated convolution, ELU, a pointwise one, plus the input.
@@ -37,8 +43,7 @@ struct Network {
     const Stage* stages;
     int count;
     size_t state_bytes;
-    const char* far_weights;  // of the stage that has the most
-    size_t far_bytes;
+    int far;  // from this stage on weights are many and rows few
 };
 
 // Entries are scanned in bfloat16, then those that may be nearest are compared in float32.
