@@ -82,7 +82,7 @@ class Handle:
             return kept[-1].ctypes.data
 
         def spec(stage: Stage) -> StageSpec:
-            """In int8 those weights are bytes that one row of a frame uses: to read them costs more than to multiply."""
+            """In int8 weights that one row of a frame uses are bytes: reading them costs more than multiplying."""
             half = precision != "fp32" and not stage.single
             once = stage.rows_out == 1 and stage.product.weights.shape[1] <= LONGEST_WINDOW
             point = stage.pointwise or Product(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
