@@ -9,6 +9,7 @@ import { offerLanguages, offerThemes } from "./choices.js";
 import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
+import { Pictures } from "./instruments/pictures.js";
 import { recall, remember } from "./memory.js";
 import { Session } from "./session.js";
 import { chooseTransports } from "./transports/choose.js";
@@ -21,6 +22,7 @@ const parameters = new URLSearchParams(location.search);
 const token = readToken();
 const page = new Page();
 const { el } = page;
+const pictures = new Pictures(el.pictures);
 
 const state = {
   raw: parameters.get("raw") === "1",
@@ -141,7 +143,7 @@ function end(status) {
   state.attempt += 1;
   clearTimeout(state.bitrateTimer);
   state.session?.leave();
-  state.session = state.audio = state.peer = null;
+  state.session = state.audio = state.peer = pictures.audio = null;
   page.reconnecting(false);
   page.phase = "lobby";
   page.lobby(status);
@@ -154,6 +156,7 @@ function end(status) {
 const on = {
   joined({ room, codec }) {
     page.phase = "call";
+    pictures.audio = state.audio;
     page.clearNumbers();
     page.bitrates(room.bitrates_kbps);
     page.bitrate(room.bitrate_kbps);

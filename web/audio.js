@@ -4,6 +4,7 @@ import { Problem, microphoneProblem, serverUnreachable } from "./errors.js";
 
 export const SAMPLE_RATE = 24000;
 export const FRAME_SAMPLES = 320;
+const ANALYSIS = { fftSize: 2048, smoothingTimeConstant: 0, minDecibels: -100, maxDecibels: -25 };
 const HEADER_BYTES = 8; // of a frame as docs/signalling.md lays it out
 
 /** What the browser shall do to the microphone's sound. Two noise suppressors in a row muddle a voice, so it is ours or
@@ -116,6 +117,23 @@ export class AudioPath {
     const source = this.#context.createMediaStreamSource(stream);
     source.connect(this.#playback);
     this.#remote = { element, source };
+  }
+
+  /** Two analysers: `said`, the microphone's sound as it is sent, mute applied; `heard`, what is played here. They cost
+   * something until they are released. */
+  tap() {
+    const follow = (node) => {
+      const analyser = new AnalyserNode(this.#context, ANALYSIS);
+      node.connect(analyser);
+      return analyser;
+    };
+    const said = follow(this.#capture);
+    const heard = follow(this.#playback);
+    const release = () => {
+      this.#capture.disconnect(said);
+      this.#playback.disconnect(heard);
+    };
+    return { said, heard, release };
   }
 
   #trackFrom(node) {

@@ -35,7 +35,7 @@ export class Page {
     const calling = phase === "call";
     this.el["join-form"].hidden = calling;
     this.el["try-microphone"].hidden = phase !== "lobby";
-    for (const id of ["controls", "numbers", "place"]) this.el[id].hidden = !calling;
+    for (const id of ["controls", "numbers", "instruments", "place"]) this.el[id].hidden = !calling;
     this.el.join.disabled = phase === "joining";
     write(this.el.join, phase === "joining" ? "join.waiting" : "join.button");
     this.#since = calling ? performance.now() : null;

@@ -102,6 +102,16 @@ export default {
   "transport.channel": "PCM im Datenkanal",
   "transport.opus": "Opus in RTP",
 
+  "pictures.title": "Bilder des Klangs",
+  "pictures.said": "Was ich sage",
+  "pictures.said.note": "mein Mikrofon nach der Bearbeitung durch den Browser und der Stummschaltung, wie es zum Codec geht, bevor der entrauscht",
+  "pictures.said.label": "Wellenform und Spektrogramm dessen, was ich sage",
+  "pictures.heard": "Was ich höre",
+  "pictures.heard.note": "die andere Stimme nach dem Codec, wie sie hier abgespielt wird, Lücken aufgefüllt; was sie von mir hören, kommt dort aus dem Codec",
+  "pictures.heard.label": "Wellenform und Spektrogramm dessen, was ich höre",
+  "pictures.freeze": "Anhalten",
+  "pictures.kilohertz": "{kilohertz} kHz",
+
   "problem.retry": "Noch einmal versuchen",
   "problem.dismiss": "Schließen",
   "problem.other-room": "Einen anderen Raum wählen",

@@ -102,6 +102,16 @@ export default {
   "transport.channel": "PCM by data channel",
   "transport.opus": "Opus in RTP",
 
+  "pictures.title": "Pictures of the sound",
+  "pictures.said": "What I say",
+  "pictures.said.note": "my microphone after the browser’s processing and mute, as it goes to the codec, before it takes noise out",
+  "pictures.said.label": "Waveform and spectrogram of what I say",
+  "pictures.heard": "What I hear",
+  "pictures.heard.note": "the other voice after the codec, as it is played here, gaps filled in; what they hear of me comes out of the codec over there",
+  "pictures.heard.label": "Waveform and spectrogram of what I hear",
+  "pictures.freeze": "Hold still",
+  "pictures.kilohertz": "{kilohertz} kHz",
+
   "problem.retry": "Try again",
   "problem.dismiss": "Dismiss",
   "problem.other-room": "Choose another room",
