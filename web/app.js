@@ -10,6 +10,7 @@ import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
 import { Pictures } from "./instruments/pictures.js";
+import { Support } from "./instruments/support.js";
 import { recall, remember } from "./memory.js";
 import { Session } from "./session.js";
 import { chooseTransports } from "./transports/choose.js";
@@ -23,6 +24,7 @@ const token = readToken();
 const page = new Page();
 const { el } = page;
 const pictures = new Pictures(el.pictures);
+const support = new Support(el.support);
 
 const state = {
   raw: parameters.get("raw") === "1",
@@ -143,7 +145,7 @@ function end(status) {
   state.attempt += 1;
   clearTimeout(state.bitrateTimer);
   state.session?.leave();
-  state.session = state.audio = state.peer = pictures.audio = null;
+  state.session = state.audio = state.peer = pictures.audio = support.source = null;
   page.reconnecting(false);
   page.phase = "lobby";
   page.lobby(status);
@@ -157,6 +159,7 @@ const on = {
   joined({ room, codec }) {
     page.phase = "call";
     pictures.audio = state.audio;
+    support.source = supportSource();
     page.clearNumbers();
     page.bitrates(room.bitrates_kbps);
     page.bitrate(room.bitrate_kbps);
@@ -207,7 +210,10 @@ const on = {
   },
 
   level: (levels) => page.levels(levels),
-  numbers: (numbers) => page.numbers(numbers),
+  numbers(numbers) {
+    page.numbers(numbers);
+    support.refresh();
+  },
   draining({ seconds }) {
     if (seconds === null) page.clearProblem();
     else page.problem(serverDraining(seconds));
@@ -215,6 +221,24 @@ const on = {
   refused: ({ code, text }) => page.problem(new Problem(code, {}, { texts: "refused", said: text })),
   problem: over,
 };
+
+/** What the support panel asks for this call. */
+function supportSource() {
+  const { session, audio } = state;
+  const joinedAt = performance.now();
+  return async () => ({
+    facts: await session.facts(),
+    audio: audio.describe(),
+    state: {
+      seconds: (performance.now() - joinedAt) / 1000,
+      bitrateKbps: Number(el.bitrate.value),
+      otherThere: state.peer !== null,
+      muted: state.muted,
+      denoise: state.denoise,
+      otherDenoise: state.peer?.denoise ?? null,
+    },
+  });
+}
 
 function alone(status) {
   page.headline("call.waiting", status);

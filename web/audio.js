@@ -55,6 +55,13 @@ export class AudioPath {
     return this.#stream?.getAudioTracks()[0].getSettings().deviceId ?? "";
   }
 
+  /** The devices and how they run, for those who look into a fault; settings are the browser's (MediaTrackSettings). */
+  describe() {
+    const [track] = this.#stream?.getAudioTracks() ?? [];
+    const { sampleRate, baseLatency, outputLatency, state } = this.#context;
+    return { microphone: track?.label ?? "", settings: track?.getSettings() ?? {}, sampleRate, baseLatency, outputLatency, state };
+  }
+
   get running() {
     return this.#context.state === "running";
   }

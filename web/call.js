@@ -46,6 +46,12 @@ export class Call {
     await this.#connection.addIceCandidate({ candidate, sdpMid, sdpMLineIndex });
   }
 
+  /** What the browser knows of the connection: its state, and its reports. */
+  async stats() {
+    const { connectionState, iceConnectionState } = this.#connection;
+    return { connectionState, iceConnectionState, reports: [...(await this.#connection.getStats()).values()] };
+  }
+
   /** Round trip of the media path in ms, or null while there is none. */
   async roundTripMs() {
     for (const report of (await this.#connection.getStats()).values()) {

@@ -37,6 +37,9 @@ export class Session {
   #renewedAt = 0;
   #renewPauseMs = RENEW_PAUSE_MS;
   #socketRoundTripMs = null;
+  #codec = null;
+  #stats = null; // the server's last
+  #breaks = 0; // that were mended, or are being mended
   #up = new LossWindow();
   #down = new LossWindow();
 
@@ -66,6 +69,21 @@ export class Session {
   setDenoise(on) {
     this.#wish.denoise = on;
     this.#signalling.send("set-denoise", { denoise: on });
+  }
+
+  /** What is known of the call at this moment, for those who look into a fault. */
+  async facts() {
+    return {
+      session: this.#id,
+      codec: this.#codec,
+      stats: this.#stats,
+      heard: this.#heard,
+      breaks: this.#breaks,
+      transport: this.#transports[0],
+      counts: this.#call?.counts ?? null,
+      connection: (await this.#call?.stats()) ?? null,
+      socketRoundTripMs: this.#socketRoundTripMs,
+    };
   }
 
   /** Ends it from this side, and releases the microphone. Nothing is emitted afterwards. */
@@ -108,6 +126,7 @@ export class Session {
     this.#signalling.drop();
     this.#call?.close();
     this.#call = null;
+    this.#breaks += 1;
     this.#retry = setTimeout(() => this.#connect(), waitMs);
     this.#emit("reconnecting", {});
   }
@@ -147,6 +166,7 @@ export class Session {
     }
     const first = this.#id === null;
     this.#id = session;
+    this.#codec = codec;
     this.#wish.resume = resume;
     this.#iceServers = iceServers.map(withoutNulls);
     this.#backoff = new Backoff();
@@ -220,6 +240,7 @@ export class Session {
 
   async #numbers(stats) {
     if (this.#call === null) return;
+    this.#stats = stats;
     this.#watch(stats.uplink_frames);
     const mediaRoundTripMs = await this.#call.roundTripMs();
     if (this.#ended || this.#call === null) return;

@@ -77,6 +77,7 @@ class Meter:
             downlink_noise=heard.noise,
             playout_delay_ms=_ratio(heard.waited_ms - heard_then.waited_ms, heard.waited - heard_then.waited),
             downlink_dropped=heard.dropped,
+            redundancy=len(self._uplink.encoder.redundancy.packets_back),
         )
 
     def totals(self) -> Totals:

@@ -162,6 +162,7 @@ class Stats:
     downlink_noise: int
     playout_delay_ms: float
     downlink_dropped: int = 0
+    redundancy: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Figures:
     downlink_noise: Annotated[int, "frames of comfort noise"]
     playout_delay_ms: Annotated[float, "ms that a packet waits in the jitter buffer, mean"]
     downlink_dropped: Annotated[int, "frames that no codec thread had time for"]
+    redundancy: Annotated[int, "older groups of which each packet of this voice carries a copy, by the line's loss"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,14 @@ async def test_rates_are_those_of_the_time_between_two_readings(uplink: Uplink) 
     assert (first.uplink_frames, second.uplink_frames) == (20, 25)
 
 
+async def test_redundancy_is_what_the_encoder_copies_now(uplink: Uplink) -> None:
+    meter = Meter(TinyEngine.config, uplink, now=0.0)
+    assert meter.read(1.0).redundancy == 0
+    for _ in range(10):
+        uplink.hear_loss(expected=75, lost=15)
+    assert meter.read(2.0).redundancy == 2
+
+
 async def test_a_second_without_anything_has_zeros(uplink: Uplink) -> None:
     stats = Meter(TinyEngine.config, uplink, now=0.0).read(1.0)
     assert (stats.payload_kbps, stats.encode_rtf, stats.decode_rtf, stats.playout_delay_ms) == (0, 0, 0, 0)
