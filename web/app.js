@@ -5,14 +5,17 @@
 // (the way of the sound, instead of the best there is).
 
 import { AudioPath, listMicrophones, processing } from "./audio.js";
-import { offerLanguages, offerThemes } from "./choices.js";
+import { offerDialog, offerLanguages, offerSwitch, offerThemes } from "./choices.js";
 import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
 import { Pictures } from "./instruments/pictures.js";
 import { Support } from "./instruments/support.js";
+import { Keys } from "./keys.js";
+import { Link, addressOf, linkTo } from "./link.js";
 import { recall, remember } from "./memory.js";
 import { Session } from "./session.js";
+import { Sounds } from "./sounds.js";
 import { chooseTransports } from "./transports/choose.js";
 import { readToken } from "./token.js";
 import { Page } from "./ui.js";
@@ -25,6 +28,8 @@ const page = new Page();
 const { el } = page;
 const pictures = new Pictures(el.pictures);
 const support = new Support(el.support);
+const link = new Link(page);
+const sounds = new Sounds({ allowed: parameters.get("raw") !== "1" });
 
 const state = {
   raw: parameters.get("raw") === "1",
@@ -46,6 +51,8 @@ function start() {
   page.lobby();
   offerLanguages();
   offerThemes();
+  offerSwitch("sounds", sounds);
+  offerKeys();
   showLink();
   listen();
   const lacking = missingSupport();
@@ -73,16 +80,34 @@ function listen() {
     event.preventDefault();
     join();
   });
-  el.room.addEventListener("input", showLink);
+  el.room.addEventListener("input", () => showLink());
   el.leave.addEventListener("click", leave);
   el.mute.addEventListener("click", () => mute(!state.muted));
   el.denoise.addEventListener("click", () => denoise(!state.denoise));
   el.bitrate.addEventListener("input", slideBitrate);
   el.microphone.addEventListener("change", changeMicrophone);
   el["try-microphone"].addEventListener("click", () => (state.trial ? endTrial() : tryMicrophone()));
-  el.copy.addEventListener("click", copyLink);
-  el.link.addEventListener("focus", () => el.link.select());
+  el.sounds.addEventListener("change", () => sounds.play("arrive")); // what it would be like
   window.addEventListener("pagehide", () => state.session && end(""));
+}
+
+function offerKeys() {
+  const keys = new Keys({
+    actions: {
+      m: () => mute(!state.muted),
+      n: () => el.denoise.click(),
+      "+": () => stepBitrate(1),
+      "-": () => stepBitrate(-1),
+      d: () => el.microphone.focus(),
+      c: () => link.copy(),
+      "shift+l": leave,
+    },
+    talk,
+    ready: () => state.session !== null && document.body.dataset.phase === "call",
+    help: offerDialog("keys"),
+    dismiss: () => el.problem.hidden || el["problem-close"].click(),
+  });
+  offerSwitch("keys-on", keys);
 }
 
 async function join() {
@@ -124,6 +149,7 @@ function openAudio() {
 }
 
 function leave() {
+  sounds.play("depart");
   end("lobby.left");
   el.join.focus();
 }
@@ -164,8 +190,9 @@ const on = {
     page.bitrates(room.bitrates_kbps);
     page.bitrate(room.bitrate_kbps);
     page.room(room.name);
-    history.replaceState(null, "", addressOf(room.name));
-    page.link(linkTo(room.name));
+    history.replaceState(null, "", addressOf(room.name, parameters));
+    showLink(room.name);
+    sounds.play("arrive");
     showMe();
     alone(message("call.invite", { room: room.name }));
     page.say("bitrate", "bitrate.call", { kbps: room.bitrate_kbps, preset: codec.preset });
@@ -186,6 +213,7 @@ const on = {
     const before = { name: state.peer?.name ?? message("call.somebody") };
     state.peer = participant;
     page.peer(participant);
+    if (!there) sounds.play(participant ? "arrive" : "depart");
     const news = there ? "call.you-joined" : "call.they-joined";
     if (participant) page.headline(message("call.there", { name: participant.name }), news);
     else if (there) alone("call.back-alone");
@@ -252,6 +280,14 @@ function mute(muted) {
   state.muted = muted;
   if (state.audio) state.audio.muted = muted;
   showMe();
+  page.say("heard", muted ? "mute.on" : "mute.off");
+}
+
+/** Lets the muted be heard for as long as the space bar is held. Returns whether it is for that. */
+function talk(on) {
+  if (on && !state.muted) return false;
+  mute(!on);
+  return on;
 }
 
 async function denoise(active) {
@@ -274,6 +310,13 @@ function slideBitrate() {
     state.bitrateTimer = null;
     state.session?.setBitrate(Number(el.bitrate.value));
   }, BITRATE_PAUSE_MS);
+}
+
+function stepBitrate(steps) {
+  if (el.bitrate.disabled) return;
+  if (steps > 0) el.bitrate.stepUp();
+  else el.bitrate.stepDown();
+  slideBitrate();
 }
 
 async function tryMicrophone() {
@@ -323,32 +366,8 @@ async function showMicrophones() {
   page.microphones(await listMicrophones(), chosen);
 }
 
-function addressOf(room) {
-  const kept = new URLSearchParams(parameters);
-  kept.set("room", room);
-  kept.delete("autojoin");
-  return `/?${kept}${location.hash}`;
-}
-
-/** A token that names nobody lets the other person in too; one with a name stays here. */
-function linkTo(room) {
-  const invitation = token && !token.name ? `#token=${token.text}` : "";
-  return `${location.origin}/?${new URLSearchParams({ room })}${invitation}`;
-}
-
-function showLink() {
-  page.link(linkTo(el.room.value.trim()));
-}
-
-async function copyLink() {
-  try {
-    await navigator.clipboard.writeText(el.link.value);
-    page.say("copy", "link.copied");
-  } catch {
-    el.link.select();
-    page.say("copy", "link.by-hand");
-  }
-  setTimeout(() => page.say("copy", ""), 3000);
+function showLink(room = el.room.value.trim()) {
+  page.link(linkTo(room, token));
 }
 
 start();

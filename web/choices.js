@@ -1,4 +1,4 @@
-// The settings at the foot of the page, which it remembers: language, light or dark.
+// The settings at the foot of the page, which it remembers: language, light or dark, and what may be on or off.
 
 import { LANGUAGES, chooseLanguage, currentLanguage } from "./i18n.js";
 import { recall, remember } from "./memory.js";
@@ -25,4 +25,22 @@ export function offerThemes() {
     remember("theme", select.value || null);
     document.dispatchEvent(new Event("themechoice"));
   });
+}
+
+/** A checkbox for what has a property `on`. */
+export function offerSwitch(id, subject) {
+  const box = byId(id);
+  box.checked = subject.on;
+  box.addEventListener("change", () => {
+    subject.on = box.checked;
+  });
+}
+
+/** A dialog that its buttons open and close, and that gives the focus back. Returns what opens it. */
+export function offerDialog(id) {
+  const dialog = byId(id);
+  const open = () => dialog.showModal();
+  byId(`${id}-open`).addEventListener("click", open);
+  byId(`${id}-close`).addEventListener("click", () => dialog.close());
+  return open;
 }

@@ -24,6 +24,7 @@ export class Page {
       this.clearProblem();
       retry?.();
     });
+    this.el.skip.addEventListener("click", (event) => this.#skip(event));
     onLanguage(() => this.bitrate(Number(this.el.bitrate.value)));
     setInterval(() => this.#tick(), 500);
     this.#animate();
@@ -39,7 +40,7 @@ export class Page {
     this.el.join.disabled = phase === "joining";
     write(this.el.join, phase === "joining" ? "join.waiting" : "join.button");
     this.#since = calling ? performance.now() : null;
-    if (!calling) this.peer(null);
+    this.peer(null);
     if (!calling) this.levels({ me: 0, them: 0 });
     if (calling) this.el.headline.focus({ preventScroll: true });
   }
@@ -77,6 +78,7 @@ export class Page {
   peer(participant) {
     this.#line.connected = participant !== null;
     document.body.dataset.peer = participant ? "there" : "absent";
+    this.el.invite.hidden = participant !== null || document.body.dataset.phase !== "call";
     if (participant) plain(this.el["them-name"], participant.name);
     else write(this.el["them-name"], "voice.nobody");
     write(this.el["them-note"], participant ? voiceNote(participant.denoise) : "voice.nobody.call");
@@ -89,6 +91,12 @@ export class Page {
 
   link(url) {
     this.el.link.value = url;
+  }
+
+  /** Whether the link was just copied: its buttons say so. */
+  copied(on) {
+    write(this.el.copy, on ? "link.done" : "link.copy");
+    write(this.el.invite, on ? "link.done" : "link.copy-it");
   }
 
   bitrates(all) {
@@ -184,6 +192,14 @@ export class Page {
     this.el.problem.hidden = true;
     delete document.body.dataset.problem;
     if (refocus) this.el.headline.focus();
+  }
+
+  /** To the first control. A jump within the page would cost a token its place in the address. */
+  #skip(event) {
+    event.preventDefault();
+    const { name, room, join, mute } = this.el;
+    const calling = document.body.dataset.phase === "call";
+    (calling ? mute : [name, room].find((field) => !field.readOnly) ?? join).focus();
   }
 
   #tick() {

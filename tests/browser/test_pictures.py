@@ -107,7 +107,7 @@ async def test_nothing_is_measured_while_nobody_looks(browser: Browser, server: 
     assert await page.evaluate("window.taps") == 2
     await page.locator("#pictures > summary").focus()
     await page.keyboard.press("Enter")
-    await page.wait_for_function("window.taps === 0")
+    await page.wait_for_function("() => window.taps === 0")
     await page.reload()
     await page.locator("#join").click()
     await expect(page.locator("#controls")).to_be_visible(timeout=PATIENCE_MS)

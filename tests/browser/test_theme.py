@@ -41,7 +41,7 @@ async def test_the_page_follows_the_system_until_the_user_chooses(browser: Brows
     await expect_theme(page, "dark")
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     await expect_theme(page, "light")
-    await page.wait_for_function(f"({LINE_COLOUR})()[3] > 200")
+    await page.wait_for_function(f"() => ({LINE_COLOUR})()[3] > 200")
     light = await page.evaluate(LINE_COLOUR)
     await page.locator("#theme").select_option("dark")
     await expect_theme(page, "dark")

@@ -1,6 +1,7 @@
 // The panel for support: the record of the call in words, once a second while it is open and seen, and as JSON to copy.
 
 import { currentLanguage, locale, onLanguage, plain, write } from "../i18n.js";
+import { copyKeys } from "../link.js";
 import { describeBrowser, supportRecord } from "./record.js";
 
 const UNITS = { kbps: "kbit/s", ms: "ms", hz: "Hz" };
@@ -102,11 +103,11 @@ export class Support {
     const text = JSON.stringify({ thinline: "support record", version: 1, ...this.#record }, null, 2);
     try {
       await navigator.clipboard.writeText(text);
-      write(this.#said, "link.copied");
+      write(this.#said, "copy.done");
     } catch {
       [this.#json.hidden, this.#json.value] = [false, text];
       this.#json.select();
-      write(this.#said, "link.by-hand");
+      write(this.#said, "copy.by-hand", { keys: copyKeys() });
     }
   }
 }
