@@ -27,11 +27,11 @@ class ComfortNoise:
         dull = 1 / (1 - 2 * SMOOTHING * np.cos(frequencies) + SMOOTHING**2)
         self._power: NDArray[np.float64] = dull / dull.mean() * self.floor**2  # of each frequency, mean: of the whole
 
-    def observe(self, heard: Pcm, level: float) -> None:
-        """heard [2 * hop], of which the last half is new and has this RMS."""
+    def observe(self, before: Pcm, heard: Pcm, level: float) -> None:
+        """heard [hop] is new and has this RMS; before [hop] is what came right before it."""
         self.floor = min(max(level, 1e-5), self.floor * FLOOR_RISE, LOUDEST_FLOOR)
         if level <= NEAR_FLOOR * self.floor:
-            spectrum = np.abs(np.fft.rfft(heard * self._window)) ** 2 / (len(heard) / 2)
+            spectrum = np.abs(np.fft.rfft(np.concatenate([before, heard]) * self._window)) ** 2 / len(heard)
             self._power += LEARNING * (spectrum - self._power)
 
     def frame(self) -> Pcm:

@@ -6,6 +6,9 @@ even by what the cycle lacks there. Against feeding the decoder network with the
 
 from __future__ import annotations
 
+from collections import deque
+from math import sqrt
+
 import numpy as np
 
 from codec.comfort import NEAR_FLOOR, ComfortNoise
@@ -31,7 +34,8 @@ class Concealment:
         self.hop = hop
         self.quiet = True  # a frame more or less would not be heard, after what was played last
         self._noise = ComfortNoise(hop, seed)
-        self._heard = np.zeros(max(MAX_LAG + TEMPLATE, 2 * hop), np.float32)
+        frames = max(2, -(-(MAX_LAG + TEMPLATE) // hop))
+        self._heard = deque([np.zeros(hop, np.float32)] * frames, frames)
         self._going_on: PeriodicSound | None = None
         self._missing = 0
         self._within = np.arange(hop, dtype=np.float32) / hop
@@ -49,20 +53,20 @@ class Concealment:
             start = self._continued()[:RETURN_SAMPLES]
             pcm[:RETURN_SAMPLES] = pcm[:RETURN_SAMPLES] * self._into + start * (1 - self._into)
             self._missing = 0
-        self._remember(pcm)
-        level = float(np.sqrt(np.dot(pcm, pcm) / self.hop))
-        self._noise.observe(self._heard[-2 * self.hop :], level)
+        level = sqrt(np.dot(pcm, pcm) / self.hop)
+        self._noise.observe(self._heard[-1], pcm, level)
+        self._heard.append(pcm)
         self.quiet = level < max(QUIET, NEAR_FLOOR * self._noise.floor)
         return pcm
 
     def conceal(self) -> Pcm:
         """A frame in place of one that is missing."""
         if self._missing == 0:
-            self._going_on = PeriodicSound(self._heard)
+            self._going_on = PeriodicSound(np.concatenate(self._heard))
         pcm = self._continued()
         self._missing += 1
         self.quiet = True
-        self._remember(pcm)
+        self._heard.append(pcm)
         return pcm
 
     def silence(self) -> Pcm:
@@ -77,9 +81,6 @@ class Concealment:
         gain = np.clip(1 - (self._missing + self._within - HOLD_FRAMES) / FADE_FRAMES, 0, 1)
         pcm = self._going_on.next(self.hop) * gain + noise * (1 - gain)
         return np.clip(pcm, -1, 1).astype(np.float32)
-
-    def _remember(self, pcm: Pcm) -> None:
-        self._heard = np.concatenate([self._heard[self.hop :], pcm])
 
 
 class PeriodicSound:

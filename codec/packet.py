@@ -19,7 +19,7 @@ from codec.codebits import (
     payload_bytes,
     unpack_codes,
 )
-from codec.redundancy import Copy, check_copies, copies_from_bytes, copies_to_bytes
+from codec.redundancy import Copy, check_copies, copies_bytes, copies_from_bytes, copies_to_bytes
 
 __all__ = ["CODE_BITS", "MAX_FRAMES", "MAX_QUANTIZERS", "Copy", "Packet", "PacketError", "payload_bytes"]
 
@@ -63,12 +63,14 @@ class Packet:
     copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
+        frames = self.frames
         check_range("sequence", self.sequence, 0, SEQUENCE_MODULUS - 1)
         check_range("frame index", self.frame_index, 0, FRAME_INDEX_MODULUS - 1)
         check_range("model id", self.model_id, 0, 0xFFFF)
-        _check_shape(self.n_q, self.frames, self.silence)
-        check_codes(self.codes, self.n_q, self.frames)
-        check_copies(self.copies)
+        _check_shape(self.n_q, frames, self.silence)
+        check_codes(self.codes, self.n_q, frames)
+        if self.copies:
+            check_copies(self.copies)
 
     @property
     def frames(self) -> int:
@@ -85,6 +87,11 @@ class Packet:
     def payload_bits(self) -> int:
         """Code bits, without header, copies and padding."""
         return self.n_q * self.frames * CODE_BITS
+
+    @property
+    def wire_bytes(self) -> int:
+        """The length of `to_bytes()`."""
+        return HEADER.size + copies_bytes(self.copies) + payload_bytes(self.n_q, self.frames)
 
     def to_bytes(self) -> bytes:
         flags = FLAG_DENOISED * self.denoised | FLAG_SILENCE * self.silence | FLAG_REDUNDANCY * bool(self.copies)

@@ -82,6 +82,11 @@ def check_copies(copies: tuple[Copy, ...]) -> None:
         end = copy.frames_back
 
 
+def copies_bytes(copies: tuple[Copy, ...]) -> int:
+    """What they take between a packet's header and its codes."""
+    return sum((_HEAD.size + payload_bytes(copy.n_q, copy.frames) for copy in copies), 1) if copies else 0
+
+
 def copies_to_bytes(copies: tuple[Copy, ...]) -> bytes:
     """At least one copy -> the bytes between a packet's header and its codes."""
     parts = [bytes([len(copies)])]

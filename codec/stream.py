@@ -119,8 +119,8 @@ class StreamEncoder:
 
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
-        codes = tuple(zip(*(frame.tolist() for frame in self._group), strict=True))
-        copies = tuple(self._copies(first))
+        codes = tuple(zip(*[frame.tolist() for frame in self._group], strict=True))
+        copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
         packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, self.denoise, copies=copies)
         self._sent.append(packet)
         self.sequence = (self.sequence + 1) % SEQUENCE_MODULUS
@@ -183,7 +183,7 @@ class StreamDecoder:
         if packet.silence:
             self._queue.extend([SILENCE] * packet.frames)
         else:
-            self._queue.extend(np.array(packet.codes, dtype=np.int16).T)
+            self._queue.extend(np.array(column, dtype=np.int16) for column in zip(*packet.codes, strict=True))
 
     def pull(self, n_frames: int = 1) -> Pcm:
         """-> pcm [n_frames * hop] in [-1, 1]; never waits, never fails."""

@@ -28,7 +28,7 @@ class ServerConfig:
     engine: str | None = None  # the fastest that runs here
     weights: Path | None = None
     workers: int = field(default_factory=lambda: ceil(usable_cores()))
-    batch: int = 8
+    batch: int = 16
     pin_workers: bool = False
     bitrate_kbps: float = 6.0
     max_sessions: int | None = None  # as many as the node measures that it can bear

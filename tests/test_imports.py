@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "server.http": {"server.http", "server.session", "server.rooms", "server.auth", "server.protocol"},
     "server.session": {
         "server.session", "server.rtc", "server.media", "server.rooms", "server.cluster.bus", "server.protocol",
-        "server.auth", "server.turn",
+        "server.auth", "server.turn", "codec.packet",
     },
     "server.rooms": set(),
     "server.auth": set(),

@@ -121,7 +121,7 @@ class Harness:
     def _take(self, connection: Connection) -> None:
         try:
             message = connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # of a message, it may have sent a part
             self.outcome.died += 1
             self._part(connection)
             return

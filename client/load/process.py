@@ -61,6 +61,7 @@ class Crowd:
             self._tasks += self._couple(call)
         helpers = [asyncio.create_task(self._report(parent)), asyncio.create_task(self._watch_cpu())]
         loop.add_reader(parent.fileno(), self._stop, parent)
+        os.set_blocking(parent.fileno(), True)  # uvloop made it otherwise, and a long result would not go through
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:

@@ -146,7 +146,8 @@ def _server(outcome: Outcome, server: ServerProcess | None) -> Json:
         why = "not measured: the server is not on this machine, or can't be told from others; see --server-pid"
         return {"note": why}
     begin = outcome.plan.settled_seconds
-    samples = [moment.server for moment in outcome.moments if moment.at >= begin and moment.server is not None]
+    end = outcome.plan.total_seconds  # what follows is the judging
+    samples = [moment.server for moment in outcome.moments if begin <= moment.at <= end and moment.server is not None]
     figures: Json = {"pid": server.pid, "cpu_percent_of_a_core": None, "memory_mb": None, "memory_mb_largest": None}
     if len(samples) > 1:
         passed = samples[-1].at - samples[0].at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import ssl
@@ -87,6 +88,8 @@ async def _serve(config: ServerConfig, engine: Engine, context: ssl.SSLContext |
     try:
         await runner.setup()
         port = await _listen(runner, config, context)
+        gc.collect()
+        gc.freeze()  # what is there now stays; to look through it again takes longer than a frame
         print(_greeting(config, engine, port, app[NODE].rooms.capacity), flush=True)
         await _first_of(stop.wait(), _drain(app[NODE], drain, config.drain_seconds))
     finally:

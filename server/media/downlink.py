@@ -47,9 +47,9 @@ class Downlink:
         self._clock = clock
         self._deadline_seconds = LATE_FRAMES * engine.config.frame_ms / 1000
 
-    def receive(self, packet: bytes, now_ms: float) -> None:
-        """Takes what came over the line. Raises PacketError where it is no packet."""
-        self.jitter.push(Packet.from_bytes(packet), now_ms)
+    def receive(self, packet: Packet, now_ms: float) -> None:
+        """Takes what came over the line."""
+        self.jitter.push(packet, now_ms)
 
     def tick(self, now_ms: float) -> None:
         """A frame is due."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from codec.packet import FRAME_INDEX_MODULUS, Packet
 from server.media.arrivals import Arrivals
@@ -39,8 +40,7 @@ class _Run:
         self.pops = self.pops + 1 if value >= 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(NamedTuple):
     packet: Packet  # of one frame
     arrived_ms: float
     copy: bool
@@ -96,7 +96,7 @@ class JitterBuffer:
         first = self._unwrap(packet.frame_index)
         self.reception.count(packet.sequence)
         self._arrivals.add(arrived_ms - first * self._frame_ms)
-        for older in packet.copied():
+        for older in packet.copied() if packet.copies else ():
             back = distance(older.frame_index, packet.frame_index, FRAME_INDEX_MODULUS)
             for index, frame in enumerate(older.frame_by_frame(), first + back):
                 self._take_copy(index, frame, arrived_ms)

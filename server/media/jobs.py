@@ -12,8 +12,6 @@ from codec.engine.base import DecodeStep, EncodeStep, Pcm
 from codec.packet import Packet
 from codec.stream import StreamDecoder, StreamEncoder
 
-Encoded = tuple[bytes, int]  # a packet and its payload bits
-
 
 class Job(Protocol):
     """One frame of one stream. A worker does the jobs of a `stream` in the order in which they came."""
@@ -50,7 +48,7 @@ class EncodeJob:
         pcm: Pcm,
         skipped: int,
         deadline: float,
-        done: Callable[[list[Encoded] | None], None],
+        done: Callable[[list[Packet] | None], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self.stream = encoder
@@ -59,7 +57,7 @@ class EncodeJob:
         self._pcm = pcm
         self._skipped = skipped
         self._done = done
-        self._encoded: list[Encoded] | None = None
+        self._encoded: list[Packet] | None = None
 
     def begin(self) -> EncodeStep:
         if self._skipped:
@@ -68,7 +66,7 @@ class EncodeJob:
 
     def finish(self, result: Any, seconds: float) -> None:
         packet = self.stream.finish(result, seconds)
-        self._encoded = [] if packet is None else [(packet.to_bytes(), packet.payload_bits)]
+        self._encoded = [] if packet is None else [packet]
 
     def pass_over(self) -> None:
         self.stream.skip(self._skipped + 1)

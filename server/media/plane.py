@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from codec.config import BitrateError
 from codec.engine.base import Engine
+from codec.packet import Packet
 from server.cpus import usable_cores
 from server.media.capacity import Capacity, frame_cost_seconds
 from server.media.clock import Pacer
 from server.media.downlink import Downlink
 from server.media.histogram import Histogram, merge
+from server.media.turns import Turns
 from server.media.uplink import Uplink
 from server.media.workers import CodecWorkers
 from server.protocol import Codec
@@ -32,7 +34,9 @@ class MediaPlane:
     @classmethod
     def start(cls, engine: Engine, workers: int, batch: int = 1, pinned: bool = False) -> MediaPlane:
         """On the running event loop, with `workers` codec threads; the rest as in CodecWorkers."""
-        return cls(engine, CodecWorkers(engine, workers, batch, pinned), Pacer(engine.config.frame_ms))
+        pacer = Pacer(engine.config.frame_ms)
+        pacer.add(Turns())
+        return cls(engine, CodecWorkers(engine, workers, batch, pinned), pacer)
 
     async def stop(self) -> None:
         self._pacing.cancel()
@@ -82,7 +86,7 @@ class MediaPlane:
         return self.config.n_q(bitrate_kbps)
 
     def open_uplink(
-        self, n_q: int, denoise: bool, line: Callable[[bytes], None], failed: Callable[[Exception], None]
+        self, n_q: int, denoise: bool, line: Callable[[Packet], None], failed: Callable[[Exception], None]
     ) -> Uplink:
         """A voice, bound to the codec thread that has the fewest; to be closed with `close_uplink`."""
         return Uplink(self._engine, self._workers.bind(), n_q, denoise, line, failed)

@@ -43,6 +43,10 @@ class Reorderer(Generic[Item]):
             self.late += 1
             return
         self.received += 1
+        if sequence == self._expected and not self._ahead:  # as nearly always
+            self._expected = (sequence + 1) % self._modulus
+            yield 0, item
+            return
         self._ahead[sequence] = item
         while self._ahead:
             first = min(self._ahead, key=self._lead)

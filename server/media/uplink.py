@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 from codec.engine.base import Engine, Pcm
+from codec.packet import Packet
 from codec.stream import StreamEncoder
 from server.media.frame import SEQUENCE_MODULUS, FrameError, frame_from_bytes
-from server.media.jobs import Encoded, EncodeJob
+from server.media.jobs import EncodeJob
 from server.media.redundancy import RedundancyControl
 from server.media.sequence import Reorderer
 from server.media.workers import CodecWorker
@@ -20,7 +21,7 @@ BURST_FRAMES = 32  # how far a browser may run ahead of real time, after a stall
 class Uplink:
     """Counts, orders and encodes the frames of one voice, and puts its packets on the line.
 
-    `line` takes the bytes of each packet, `failed` what went wrong in the codec; both are called on the event loop.
+    `line` takes each packet, `failed` what went wrong in the codec; both are called on the event loop.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Uplink:
         worker: CodecWorker,
         n_q: int,
         denoise: bool,
-        line: Callable[[bytes], None],
+        line: Callable[[Packet], None],
         failed: Callable[[Exception], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,11 +123,11 @@ class Uplink:
         skipped, self._skipped = self._skipped, 0
         self.worker.submit(EncodeJob(self.encoder, pcm, skipped, deadline, self._send, self._failed))
 
-    def _send(self, packets: list[Encoded] | None) -> None:
+    def _send(self, packets: list[Packet] | None) -> None:
         if packets is None:
             self.dropped += 1
             return
-        for packet, payload_bits in packets:
-            self.payload_bits += payload_bits
-            self.wire_bytes += len(packet)
+        for packet in packets:
+            self.payload_bits += packet.payload_bits
+            self.wire_bytes += packet.wire_bytes
             self._line(packet)

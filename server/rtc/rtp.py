@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 _HEAD = Struct("!BBHII")  # version and flags, marker and payload type, sequence number, timestamp, SSRC
 _EXTENSION = Struct("!HH")  # profile, length in words
@@ -16,8 +16,7 @@ class RtpError(ValueError):
     """What came is no RTP packet."""
 
 
-@dataclass(frozen=True, slots=True)
-class RtpPacket:
+class RtpPacket(NamedTuple):
     """`timestamp` counts the codec's clock, 48 kHz for Opus, and wraps at 2^32; `sequence_number` wraps at 2^16."""
 
     payload_type: int

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import pylibsrtp
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpCodecCapability, clock
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpCodecCapability
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import StreamStatistics
@@ -25,6 +26,7 @@ from server.rtc.rtp import RtpError, RtpPacket, build_rtp, parse_rtp
 
 FIRST_RTP, LAST_RTP = 128, 191  # first bytes that mean RTP or RTCP (RFC 7983)
 RTP_CLOCK_RATE = 48_000  # of Opus, whatever the sound's own rate (RFC 7587, section 4.1)
+NTP_EPOCH_SECONDS = 2_208_988_800  # from 1900, where NTP begins (RFC 3550, section 4), to 1970
 _OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_CLOCK_RATE, channels=2)
 
 
@@ -99,7 +101,7 @@ class SoundTrack:
     def _report(self, timestamp: int, octets: int) -> None:
         """What aiortc's sender reports of itself (RFC 3550, section 6.4.1)."""
         sender = self._sender
-        sender._RTCRtpSender__ntp_timestamp = clock.current_ntp_time()
+        sender._RTCRtpSender__ntp_timestamp = int((time.time() + NTP_EPOCH_SECONDS) * (1 << 32))
         sender._RTCRtpSender__rtp_timestamp = timestamp & 0xFFFFFFFF
         sender._RTCRtpSender__packet_count += 1
         sender._RTCRtpSender__octet_count += octets

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
+from codec.packet import Packet
 from server.media.clock import now_ms
 from server.media.downlink import Downlink
 from server.media.meter import Meter
@@ -31,7 +32,7 @@ class SessionMedia:
         loopback: bool,
         n_q: int,
         denoise: bool,
-        line: Callable[[bytes], None],
+        line: Callable[[Packet], None],
         post: Callable[[Item], None],
     ) -> None:
         self.uplink = node.media.open_uplink(n_q, denoise, line, self._fail)
@@ -93,8 +94,8 @@ class SessionMedia:
             self._downlink = media.open_downlink(self._other.uplink, self._send, self._fail, self._sequence)
         self._meter.follow(self._downlink)
 
-    def hear(self, packet: bytes) -> None:
-        """This end of the line. Raises PacketError where it is no packet."""
+    def hear(self, packet: Packet) -> None:
+        """This end of the line."""
         if self._downlink is not None:
             self._downlink.receive(packet, now_ms())
 

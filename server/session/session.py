@@ -8,6 +8,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from codec.packet import Packet
 from server import rooms
 from server.media.plane import BitrateError
 from server.protocol import (
@@ -320,7 +321,7 @@ class Session:
             other.post(Relay(change))
         return frame
 
-    def _line(self, packet: bytes) -> None:
+    def _line(self, packet: Packet) -> None:
         """From this voice to the other's ear. A voice that has left its seat is heard by nobody."""
         if self in self._seat.room.members:
             for other in self._seat.others:

@@ -62,7 +62,7 @@ def test_round_trip_and_size(n_q: int, frames: int) -> None:
     data = sent.to_bytes()
     assert Packet.from_bytes(data) == sent
     assert sent.payload_bits == n_q * frames * 10
-    assert len(data) == 12 + -(-sent.payload_bits // 8)
+    assert len(data) == sent.wire_bytes == 12 + -(-sent.payload_bits // 8)
 
 
 def test_a_frame_at_6_kbps_takes_10_bytes_of_payload() -> None:
@@ -169,6 +169,7 @@ def test_copies_round_trip_whole_and_cut() -> None:
 def test_silence_may_carry_copies_of_what_was_said_before() -> None:
     sent = silence(copies=COPIES)
     assert Packet.from_bytes(sent.to_bytes()) == sent
+    assert sent.wire_bytes == len(sent.to_bytes())
     assert sent.with_n_q(1).copies[0].n_q == 1
 
 

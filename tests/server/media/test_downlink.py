@@ -40,7 +40,7 @@ class Ear:
     def push(self, *sequences: int) -> None:
         for sequence in sequences:
             packet = Packet(sequence, sequence, 2, ((1023,), (0,)), short_model_id(TinyEngine.model_id))
-            self.downlink.receive(packet.to_bytes(), sequence * FRAME_MS)
+            self.downlink.receive(packet, sequence * FRAME_MS)
 
     async def tick(self, times: int) -> list[int]:
         """The sequence numbers of all frames so far."""
@@ -82,14 +82,9 @@ async def test_the_loss_on_the_line_is_reported_once_a_second(ear: Ear) -> None:
     assert ear.reports[0][1] == 1
 
 
-async def test_what_is_no_packet_is_refused(ear: Ear) -> None:
-    with pytest.raises(PacketError):
-        ear.downlink.receive(b"nonsense", 0.0)
-
-
 async def test_a_packet_of_another_model_is_a_fault(ear: Ear) -> None:
     for sequence in (0, 1):
-        ear.downlink.receive(Packet(sequence, sequence, 1, ((0,),), 0xFFFF).to_bytes(), 0.0)
+        ear.downlink.receive(Packet(sequence, sequence, 1, ((0,),), 0xFFFF), 0.0)
     await ear.tick(1)
     assert isinstance(ear.faults[0], PacketError)
 

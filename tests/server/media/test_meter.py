@@ -28,7 +28,7 @@ async def speak(uplink: Uplink, frames: int) -> None:
 
 async def listen(downlink: Downlink, packets: int, model_id: int = 0x0123) -> None:
     for sequence in range(packets):
-        downlink.receive(Packet(sequence, sequence, 1, ((0,),), model_id).to_bytes(), now_ms=10.0 * sequence)
+        downlink.receive(Packet(sequence, sequence, 1, ((0,),), model_id), now_ms=10.0 * sequence)
     for step in range(packets):
         downlink.tick(10.0 * step + 25.0)
         await downlink.worker.call(lambda: None)

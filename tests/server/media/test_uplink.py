@@ -21,12 +21,9 @@ class Line:
         self.packets: list[Packet] = []
         self.faults: list[Exception] = []
         self.now = 1000.0
-        self.uplink = Uplink(engine, worker, 8, False, self._take, self.faults.append, lambda: self.now)
+        self.uplink = Uplink(engine, worker, 8, False, self.packets.append, self.faults.append, lambda: self.now)
         # the worker's own clock decides what is late; this test's clock is ahead of it
         self.now += 1e9
-
-    def _take(self, packet: bytes) -> None:
-        self.packets.append(Packet.from_bytes(packet))
 
     def send(self, *sequences: int, step_seconds: float = FRAME_SECONDS) -> None:
         for sequence in sequences:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from codec.config import CodecConfig
+from codec.packet import Packet
 from codec.stream import StreamDecoder, StreamEncoder
 from server.cpus import usable_cpus
 from server.media import workers as workers_module
@@ -212,7 +213,7 @@ async def test_due_steps_of_many_streams_are_computed_together(batch: int, expec
     engine = Counting()
     worker = CodecWorker(engine, "codec-test", WorkerOptions(batch))
     encoders = [StreamEncoder(engine, 4) for _ in range(5)]
-    sizes: list[list[tuple[bytes, int]] | None] = []
+    sizes: list[list[Packet] | None] = []
     hold = Hold(worker)
     hold.began.wait(60)
     soon = time.monotonic() + 1000
