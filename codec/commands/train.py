@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         trainer.resume()
     for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends it, the run is saved first
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, lambda *_: trainer.stop())
     trainer.run(args.save_minutes)
     return 0
 

@@ -48,6 +48,7 @@ class Trainer:
         self.adversary = Adversary(recipe, self.team) if recipe.adversarial_from < recipe.steps else None
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         self.step = 0
+        self.stopping = False
         self.vectors: list[Tensor] = []
 
     @property
@@ -55,7 +56,8 @@ class Trainer:
         return self.out / "checkpoint.pt"
 
     def run(self, save_minutes: float = 5.0) -> None:
-        """Trains up to the recipe's last step, saving now and then and at the end (also on Ctrl-C)."""
+        """Trains up to the recipe's last step, saving now and then and at the end. Raises KeyboardInterrupt after
+        `stop`, in every process of a team though one alone was told."""
         self.out.mkdir(parents=True, exist_ok=True)
         bar = tqdm(total=self.recipe.steps, initial=self.step, unit="step", mininterval=2, disable=not self.team.leads)
         log = CsvLog(self.out / "log.csv", self.step) if self.team.leads else None
@@ -66,7 +68,11 @@ class Trainer:
                 if log and (summary := log.add(self.step, figures)):
                     bar.set_postfix_str(" ".join(f"{name} {value:.3g}" for name, value in summary.items()))
                 bar.update()
-                if any(self.team.gather(time.monotonic() - saved > save_minutes * 60)):
+                due = time.monotonic() - saved > save_minutes * 60
+                wishes = self.team.gather((due, self.stopping))
+                if any(stopping for _, stopping in wishes):
+                    raise KeyboardInterrupt
+                if any(due for due, _ in wishes):
                     self.save()
                     self.draw()
                     saved = time.monotonic()
@@ -74,6 +80,10 @@ class Trainer:
             self.save()
             bar.close()
             self.team.leave()
+
+    def stop(self) -> None:
+        """Ends `run` after the step that it is in; for signals, which find each process of a team somewhere else."""
+        self.stopping = True
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log."""

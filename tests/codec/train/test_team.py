@@ -1,4 +1,4 @@
-"""Two processes under torchrun train one model."""
+"""Two processes under torchrun train one model, and end together where one alone is told to."""
 
 from __future__ import annotations
 
@@ -28,22 +28,23 @@ torch.set_num_threads(1)
 data, out = map(Path, sys.argv[1:])
 corpus = Corpus(**{kind: load_clips([data / kind], out / "cache") for kind in ("speech", "noise", "music", "rir")})
 recipe = Recipe(
-    steps=4, batch=4, frames=32, continuous_steps=2, start_vectors=128, adversarial_from=2,
+    steps=1000, batch=4, frames=32, continuous_steps=2, start_vectors=128, adversarial_from=2,
     discriminators=("stft:256",), discriminator_channels=4,
 )
 trainer = Trainer(recipe, corpus, out)
 trainer.codebooks.start = lambda vectors: trainer.model.quantizer.codebooks.copy_(
     vectors.repeat(8, 1).view(1, 1024, -1).expand_as(trainer.model.quantizer.codebooks)
 )
-for _ in range(4):
-    trainer.train_step()
-torch.save([*trainer.model.state_dict().values()], out / f"{trainer.team.rank}.pt")
-trainer.save()
-trainer.team.leave()
+if trainer.team.rank == 1:
+    trainer.train_step = lambda step=trainer.train_step: (trainer.stop() if trainer.step == 3 else None, step())[1]
+try:
+    trainer.run()
+except KeyboardInterrupt:
+    torch.save([*trainer.model.state_dict().values()], out / f"{trainer.team.rank}.pt")
 """
 
 
-def test_two_processes_keep_equal_models(sounds: Path, tiny_corpus: object, tmp_path: Path) -> None:
+def test_two_processes_keep_equal_models_and_end_together(sounds: Path, tiny_corpus: object, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3]), "OMP_NUM_THREADS": "1"}
@@ -54,7 +55,8 @@ def test_two_processes_keep_equal_models(sounds: Path, tiny_corpus: object, tmp_
     subprocess.run([*command, str(script), str(sounds), str(tmp_path)], env=environment, check=True, timeout=300)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    assert len(torch.load(tmp_path / "checkpoint.pt")["rngs"]) == 2
+    saved = torch.load(tmp_path / "checkpoint.pt")
+    assert (saved["step"], len(saved["rngs"])) == (4, 2)
 
 
 def test_alone_a_team_changes_nothing() -> None:
