@@ -246,12 +246,14 @@ def _refused(status: int, text: str) -> web.HTTPException:
 
 _REFUSALS: dict[int, type[web.HTTPError]] = {
     400: web.HTTPBadRequest,
+    401: web.HTTPUnauthorized,
     404: web.HTTPNotFound,
     409: web.HTTPConflict,
     412: web.HTTPPreconditionFailed,
     415: web.HTTPUnsupportedMediaType,
     422: web.HTTPUnprocessableEntity,
     428: web.HTTPPreconditionRequired,
+    429: web.HTTPTooManyRequests,
     500: web.HTTPInternalServerError,
     503: web.HTTPServiceUnavailable,
 }

@@ -46,7 +46,7 @@ class Turns:
         self.patient = patient
         if hasattr(os, "SCHED_BATCH"):
             for thread in os.listdir("/proc/self/task"):
-                with suppress(ProcessLookupError):  # it has ended meanwhile
+                with suppress(OSError):  # it has ended meanwhile, or we may not
                     _set_policy(int(thread), os.SCHED_BATCH if patient else os.SCHED_OTHER)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
@@ -40,6 +41,7 @@ class Peer:
         servers = [RTCIceServer(list(server.urls), server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("connectionstatechange", self._watch_connection)
+        _watch_set_up(self._connection)
         self._context = context
         self._loopback = loopback
         self._transport: Transport | None = None
@@ -120,3 +122,17 @@ class Peer:
             self._transport.connected()
         if state == "failed":
             self._context.events.on_failed("the peer connection failed: no way was found, or it broke")
+
+
+def _watch_set_up(connection: Any) -> None:
+    """aiortc sets a connection up in a task that nobody waits for, which fails where the other end vanishes or
+    has offered nonsense. The session knows by the frames that never come; in the log it is no fault of this server."""
+    connect = connection._RTCPeerConnection__connect
+
+    async def set_up() -> None:
+        try:
+            await connect()
+        except Exception as error:
+            logger.info("a peer connection was not set up", extra={"facts": {"cause": cause_of(error)}})
+
+    connection._RTCPeerConnection__connect = set_up

@@ -1,4 +1,7 @@
-"""The long run: `python -m tests.fuzz [--packets 1000000] [--messages 100000] [--seed 1]`. Ends with 1 at a fault."""
+"""The long run: `python -m tests.fuzz [--packets 1000000] [--messages 100000] [--requests 20000] [--seed 1]`.
+
+Ends with 1 at a fault.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import logging
 import sys
 import time
 
+from tests.fuzz.http import fuzz_http
 from tests.fuzz.media import fuzz_media
 from tests.fuzz.signalling import fuzz_signalling
 
@@ -28,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packets", type=int, default=1_000_000)
     parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     faults = Faults()
@@ -35,6 +40,7 @@ def main() -> int:
     for name, run in (
         (f"{args.packets} packets", lambda: fuzz_media(args.packets, args.seed)),
         (f"{args.messages} messages", lambda: asyncio.run(fuzz_signalling(args.messages, args.seed))),
+        (f"{args.requests} requests", lambda: asyncio.run(fuzz_http(args.requests, args.seed))),
     ):
         begin = time.monotonic()
         print(f"{name}: {run()}, {time.monotonic() - begin:.0f} s, faults logged so far {faults.count}", flush=True)

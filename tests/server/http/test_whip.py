@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from ipaddress import ip_network
 
 import aiohttp
 import numpy as np
@@ -288,3 +289,13 @@ async def test_a_tool_that_dies_is_missed_like_any_peer(serve: Serve, tools: lis
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await publisher.delete() != 404:
             await asyncio.sleep(0.05)
+
+
+async def test_an_address_that_has_all_its_seats_is_told_so(serve: Serve, tools: list[Tool]) -> None:
+    behind_proxies = (ip_network("127.0.0.0/8"),)
+    server = await serve(max_sessions=8, open=True, seats_per_address=1, trusted_proxies=behind_proxies)
+    address = {"X-Forwarded-For": "192.0.2.1"}
+    for status in (201, 429):
+        client = tool(server, tools)
+        async with await client.post("/whip/kitchen", await client.offer("sendonly"), **address) as response:
+            assert response.status == status, await response.text()

@@ -41,9 +41,10 @@ def test_a_busy_node_lets_the_codec_end_its_turn_and_an_idle_one_does_not(busy: 
     assert busy.go_on(0.2) == os.SCHED_OTHER
 
 
-def test_a_policy_that_somebody_else_chose_stays(busy: Busy) -> None:
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    try:
-        assert busy.go_on(0.9) == os.SCHED_IDLE
-    finally:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+def test_a_policy_that_somebody_else_chose_stays(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.sched_getscheduler(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_getscheduler", lambda thread: os.SCHED_FIFO)
+        busy.go_on(0.9)
+    assert busy.turns.patient
+    assert os.sched_getscheduler(0) == before

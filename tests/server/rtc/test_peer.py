@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceTransport, RTCPeerConnection, RTCSessionDescription
 
 from server.protocol import IceServer
 from server.rtc import peer as peer_module
@@ -138,3 +139,20 @@ async def test_closing_never_takes_long(ends: Ends, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(peer_module, "CLOSE_SECONDS", 0.01)
     events = PeerEvents(lambda: None, lambda frame: None, lambda cause: None)
     await Peer(PeerContext(events, run_at_once), (), True).close()
+
+
+async def test_a_set_up_that_breaks_is_no_fault_of_the_server(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def vanish(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(RTCIceTransport, "start", vanish)
+    caplog.set_level("INFO", peer_module.__name__)
+    ends.browser.createDataChannel("pcm")
+    await ends.server.answer(await ends.offer())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "a peer connection was not set up" not in caplog.messages:
+            await asyncio.sleep(0.01)
+    gc.collect()  # a task whose error nobody has asked for says so when it goes
+    assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
