@@ -4,8 +4,9 @@
 // raw=1 (no echo cancellation, noise suppression or gain control by the browser: for measuring), transport=rtp|channel|opus
 // (the way of the sound, instead of the best there is).
 
-import { AudioPath, listMicrophones, processing } from "./audio.js";
+import { processing } from "./audio.js";
 import { offerDialog, offerLanguages, offerSwitch, offerThemes } from "./choices.js";
+import { Devices } from "./devices.js";
 import { Problem, missingSupport, serverDraining } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
@@ -26,6 +27,9 @@ const parameters = new URLSearchParams(location.search);
 const token = readToken();
 const page = new Page();
 const { el } = page;
+const devices = new Devices({
+  microphone: el.microphone, speaker: el.speaker, speakerField: el["speaker-field"], status: el["devices-status"],
+}, deviceProblem);
 const pictures = new Pictures(el.pictures);
 const support = new Support(el.support);
 const link = new Link(page);
@@ -61,8 +65,7 @@ function start() {
     el.join.disabled = el["try-microphone"].disabled = true;
     return;
   }
-  navigator.mediaDevices.addEventListener("devicechange", showMicrophones);
-  showMicrophones();
+  devices.refresh();
   if (parameters.get("autojoin") === "1") join();
 }
 
@@ -85,7 +88,6 @@ function listen() {
   el.mute.addEventListener("click", () => mute(!state.muted));
   el.denoise.addEventListener("click", () => denoise(!state.denoise));
   el.bitrate.addEventListener("input", slideBitrate);
-  el.microphone.addEventListener("change", changeMicrophone);
   el["try-microphone"].addEventListener("click", () => (state.trial ? endTrial() : tryMicrophone()));
   el.sounds.addEventListener("change", () => sounds.play("arrive")); // what it would be like
   window.addEventListener("pagehide", () => state.session && end(""));
@@ -123,29 +125,24 @@ async function join() {
   page.phase = "joining";
   remember("name", name);
   try {
-    const audio = await openAudio();
+    const audio = await devices.open(processing(state));
     if (attempt !== state.attempt) {
       audio.close();
       return;
     }
     state.audio = audio;
+    devices.use(audio);
   } catch (problem) {
     if (attempt === state.attempt) over(problem);
     return;
   }
   state.audio.muted = state.muted;
-  state.audio.onLost = microphoneLost;
   state.audio.onSuspended = askForSound;
   const transports = chooseTransports(parameters.get("transport"));
   state.session = new Session(state.audio, transports, (type, detail) => on[type](detail));
   state.session.join({
     room, name, bitrateKbps: Number(el.bitrate.value), denoise: state.denoise, token: token?.text ?? null,
   });
-  showMicrophones();
-}
-
-function openAudio() {
-  return AudioPath.open({ deviceId: el.microphone.value, treatment: processing(state) });
 }
 
 function leave() {
@@ -171,6 +168,7 @@ function end(status) {
   state.attempt += 1;
   clearTimeout(state.bitrateTimer);
   state.session?.leave();
+  devices.use(null);
   state.session = state.audio = state.peer = pictures.audio = support.source = null;
   page.reconnecting(false);
   page.phase = "lobby";
@@ -264,6 +262,7 @@ function supportSource() {
       muted: state.muted,
       denoise: state.denoise,
       otherDenoise: state.peer?.denoise ?? null,
+      loudspeaker: devices.speakerName,
     },
   });
 }
@@ -323,16 +322,15 @@ async function tryMicrophone() {
   page.clearProblem();
   const attempt = (state.attempt += 1);
   try {
-    const audio = await openAudio();
+    const audio = await devices.open(processing(state));
     if (attempt !== state.attempt) {
       audio.close();
       return;
     }
     state.trial = audio;
+    devices.use(audio);
     audio.onLevel = (level) => page.levels({ me: level });
-    audio.onLost = () => endTrial();
     page.trying(true);
-    showMicrophones();
   } catch (problem) {
     page.problem(problem, { onRetry: tryMicrophone });
   }
@@ -341,29 +339,22 @@ async function tryMicrophone() {
 function endTrial() {
   if (!state.trial) return;
   state.trial.close();
+  devices.use(null);
   state.trial = null;
   page.trying(false);
 }
 
-async function changeMicrophone() {
-  const audio = state.audio ?? state.trial;
-  await audio?.useMicrophone(el.microphone.value).catch((problem) => page.problem(problem));
-}
-
-function microphoneLost() {
+/** `lost`: the microphone is gone, and there is no other one. */
+function deviceProblem(problem, { lost = false } = {}) {
+  if (lost) endTrial();
   const useDefault = () => state.audio?.useMicrophone("").catch((again) => page.problem(again));
-  page.problem(new Problem("microphone-lost"), { onRetry: useDefault, action: "problem.default-microphone" });
-  showMicrophones();
+  if (lost && state.audio) page.problem(new Problem("microphone-lost"), { onRetry: useDefault, action: "problem.default-microphone" });
+  else page.problem(problem);
 }
 
 function askForSound() {
   const letThrough = { onRetry: () => state.audio?.resume(), action: "problem.let-sound" };
   page.problem(new Problem("suspended"), letThrough);
-}
-
-async function showMicrophones() {
-  const chosen = el.microphone.value;
-  page.microphones(await listMicrophones(), chosen);
 }
 
 function showLink(room = el.room.value.trim()) {

@@ -51,8 +51,17 @@ export class AudioPath {
     this.#wanted = wanted;
   }
 
+  /** Whether this browser lets a page choose the loudspeaker. */
+  static get choosesSpeakers() {
+    return "setSinkId" in AudioContext.prototype;
+  }
+
   get deviceId() {
     return this.#stream?.getAudioTracks()[0].getSettings().deviceId ?? "";
+  }
+
+  get microphoneName() {
+    return this.#stream?.getAudioTracks()[0].label ?? "";
   }
 
   /** The devices and how they run, for those who look into a fault; settings are the browser's (MediaTrackSettings). */
@@ -157,6 +166,11 @@ export class AudioPath {
     return this.#inTurn(() => this.#connectMicrophone());
   }
 
+  /** Plays by another loudspeaker; "" is the system's own. Throws what the browser throws; then the old one stays. */
+  async useSpeaker(deviceId) {
+    if (AudioPath.choosesSpeakers && deviceId !== this.#context.sinkId) await this.#context.setSinkId(deviceId);
+  }
+
   /** Changes what the browser does to the sound. Chromium ignores the wish for as long as any track of the microphone
    * is alive, so that it is let go and opened anew: silence for a moment. Throws a Problem where that fails. */
   treat(treatment) {
@@ -248,11 +262,4 @@ export class AudioPath {
     source.connect(this.#capture);
     stream.getAudioTracks()[0].onended = () => this.onLost();
   }
-}
-
-/** The microphones there are: [{deviceId, label}]. Labels are empty until the microphone was allowed once. */
-export async function listMicrophones() {
-  const devices = await navigator.mediaDevices.enumerateDevices();
-  const aliases = ["default", "communications"]; // Chromium lists these devices twice
-  return devices.filter(({ kind, deviceId }) => kind === "audioinput" && !aliases.includes(deviceId));
 }

@@ -120,15 +120,6 @@ export class Page {
     write(this.el[`${where}-status`], text, fields);
   }
 
-  microphones(devices, chosen) {
-    const named = devices.filter(({ label }) => label);
-    const options = [new Option("", "")];
-    write(options[0], "microphone.default");
-    for (const { deviceId, label } of named) options.push(new Option(label, deviceId));
-    this.el.microphone.replaceChildren(...options);
-    this.el.microphone.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
-  }
-
   trying(on) {
     this.el["try-microphone"].setAttribute("aria-pressed", String(on));
     write(this.el["microphone-hint"], on ? "microphone.trying" : "");
