@@ -15,7 +15,7 @@ from codec.engine import Engine, EngineError, load_engine
 from codec.weights import WeightsError, shipped
 
 # Engines that know more than one precision, and the variable that chooses it.
-PRECISIONS = {"native": ("THINLINE_NATIVE_PRECISION", ("bf16", "int8", "fp32"))}
+PRECISIONS = {"native": ("THINLINE_NATIVE_PRECISION", ("int8", "bf16", "fp32"))}
 ONLY = "fp32"
 
 

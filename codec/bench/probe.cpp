@@ -67,9 +67,11 @@ extern "C" double probe_fp32(double seconds) {
                 [](Floats sum, Floats a, Floats b) { return sum + a * b; });
 }
 
-// The matrix unit: tiles of 16 rows of 64 bytes, four sums at a time. 0 where there is none, or the system withholds it.
-extern "C" double probe_matrix_bf16(double seconds) {
-#if defined(__AMX_BF16__) && defined(__linux__)
+#if defined(__AMX_BF16__) && defined(__AMX_INT8__) && defined(__linux__)
+// The matrix unit: tiles of 16 rows of 64 bytes, four sums at a time, `words` inputs in each four bytes. 0 where the
+// system withholds it.
+template <class Step>
+double matrix_peak(double seconds, double words, Step step) {
     constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl(2)
     if (syscall(SYS_arch_prctl, kRequestPermission, kTileData)) return 0;
     alignas(64) struct {
@@ -77,6 +79,7 @@ extern "C" double probe_matrix_bf16(double seconds) {
         uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
         uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
     } tiles;
+    asm volatile("" : : "m"(tiles));  // GCC believes that the next line reads only the first eight bytes
     _tile_loadconfig(&tiles);
     _tile_zero(4);
     _tile_zero(5);
@@ -85,17 +88,37 @@ extern "C" double probe_matrix_bf16(double seconds) {
     double rounds = 0;
     const double begin = now();
     do {
-        for (int i = 0; i < 1000; ++i) {
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
-        }
+        for (int i = 0; i < 1000; ++i) step();
         rounds += 1000;
     } while (now() - begin < seconds);
     const double passed = now() - begin;
     _tile_release();
-    return rounds * 4 * 16 * 16 * 32 / passed / 1e9;
+    return rounds * 4 * 16 * 16 * 16 * words / passed / 1e9;
+}
+#endif
+
+// 0 where there is no matrix unit.
+extern "C" double probe_matrix_bf16(double seconds) {
+#if defined(__AMX_BF16__) && defined(__AMX_INT8__) && defined(__linux__)
+    return matrix_peak(seconds, 2, [] {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    });
+#else
+    return seconds * 0;
+#endif
+}
+
+extern "C" double probe_matrix_int8(double seconds) {
+#if defined(__AMX_BF16__) && defined(__AMX_INT8__) && defined(__linux__)
+    return matrix_peak(seconds, 4, [] {
+        _tile_dpbusd(0, 4, 6);
+        _tile_dpbusd(1, 4, 7);
+        _tile_dpbusd(2, 5, 6);
+        _tile_dpbusd(3, 5, 7);
+    });
 #else
     return seconds * 0;
 #endif

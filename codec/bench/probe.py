@@ -17,7 +17,7 @@ import numpy as np
 SOURCE = Path(__file__).with_name("probe.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 PRECISIONS = ("fp32", "bf16", "int8")  # from the finest
-MATRIX = "matrix_bf16"  # Intel's matrix unit (AMX), where there is one
+MATRIX = ("matrix_bf16", "matrix_int8")  # Intel's matrix unit (AMX), where there is one
 SECONDS = 0.25  # for one figure
 TRIES = 3  # of each figure; the best one counts, for a busy machine only takes away
 ALIGNMENT = 64
@@ -35,7 +35,8 @@ class Core:
     def floor_ms(self, precision: str, multiply_adds: int, weight_bytes: int) -> tuple[float, float]:
         """The least time for these multiply-adds, and the least for reading these weights. What is coarser may be
         computed in a finer precision too, where that is faster."""
-        units = list(PRECISIONS[: PRECISIONS.index(precision) + 1]) + [MATRIX] * (precision != PRECISIONS[0])
+        coarse = PRECISIONS.index(precision)
+        units = (*PRECISIONS[: coarse + 1], *MATRIX[:coarse])
         peak = max(self.peak_gmac_s.get(unit, 0.0) for unit in units)
         return multiply_adds / peak / 1e6, weight_bytes / self.read_gb_s(weight_bytes) / 1e6
 
@@ -59,7 +60,7 @@ def _compile(target: Path) -> ctypes.CDLL | None:
 
 def _by_library(library: ctypes.CDLL) -> Core:
     peaks = {}
-    for name in (*PRECISIONS, MATRIX):
+    for name in (*PRECISIONS, *MATRIX):
         probe = getattr(library, f"probe_{name}")
         probe.restype, probe.argtypes = ctypes.c_double, [ctypes.c_double]
         peaks[name] = max(probe(SECONDS / TRIES) for _ in range(TRIES))

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from codec.bench.probe import Core
 from codec.bench.sound import voice
-from codec.bench.work import step_work
+from codec.bench.work import step_bytes, step_work
 from codec.engine.base import Engine
 
 WARM_UP_FRAMES = 50
 SEARCH_FRAMES = 150
-WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 
 Times = NDArray[np.float64]
 
@@ -64,9 +63,8 @@ def measure(engine: Engine, weights: str, n_q: int, seconds: float, core: Core) 
     encode_ms, decode_ms, cpu_ms = _steps(engine, n_q, voice(config, max(1, round(seconds * config.frame_rate))))
     search_ms = _search(engine, n_q, voice(config, SEARCH_FRAMES))
     step = Spread.of(encode_ms + decode_ms)
-    work = step_work(config, n_q)
     arithmetic_ms, reading_ms = core.floor_ms(
-        engine.precision, work.multiply_adds, work.weights * WEIGHT_BYTES.get(engine.precision, 4)
+        engine.precision, step_work(config, n_q).multiply_adds, step_bytes(config, n_q, engine.precision)
     )
     return Result(
         engine=engine.name,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from codec.config import CodecConfig
 
+WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
+ENTRY_BYTES = 1  # of a codebook's numbers, in every precision: so coarse a scan finds all that may be nearest
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -66,3 +69,9 @@ def decoder_work(config: CodecConfig) -> Work:
 def step_work(config: CodecConfig, n_q: int) -> Work:
     """Encoder, search and decoder."""
     return encoder_work(config) + search_work(config, n_q) + decoder_work(config)
+
+
+def step_bytes(config: CodecConfig, n_q: int, precision: str) -> int:
+    """Of weights and codebooks that a step must read."""
+    networks = encoder_work(config) + decoder_work(config)
+    return networks.weights * WEIGHT_BYTES[precision] + search_work(config, n_q).weights * ENTRY_BYTES

@@ -21,7 +21,8 @@ from codec.bench.engines import Bank, Candidate, bank, candidates
 from codec.bench.opus import measure_opus
 from codec.bench.probe import Core, measure_core
 from codec.bench.streams import most_streams
-from codec.bench.timing import WEIGHT_BYTES, Result, measure
+from codec.bench.timing import Result, measure
+from codec.bench.work import WEIGHT_BYTES
 from codec.commands.shared import CommandError
 from codec.config import PRESETS
 from codec.engine import ENGINES, EngineError

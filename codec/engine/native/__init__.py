@@ -17,7 +17,7 @@ from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
 from codec.weights import Weights, WeightsError
 
-PRECISIONS = ("bf16", "int8", "fp32")
+PRECISIONS = ("int8", "bf16", "fp32")  # the default first
 SET_VARIABLE = "THINLINE_NATIVE_ISA"
 PRECISION_VARIABLE = "THINLINE_NATIVE_PRECISION"
 
@@ -133,8 +133,8 @@ def _address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
-def choose_set(sets: Mapping[str, bool], wanted: str | None, precision: str = "bf16") -> str:
-    """The best of `sets` that runs here, or the one wanted; AMX is for bf16 and int8. Raises EngineError."""
+def choose_set(sets: Mapping[str, bool], wanted: str | None, precision: str = PRECISIONS[0]) -> str:
+    """The best of `sets` that runs here, or the one wanted; AMX has no float32. Raises EngineError."""
     if wanted is None:
         return next(name for name, runs in sets.items() if runs and (name != "amx" or precision != "fp32"))
     if wanted not in sets:

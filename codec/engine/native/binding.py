@@ -14,7 +14,8 @@ from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
 from codec.engine.native.plan import Plan, Product, Stage
 
-LONGEST_WINDOW = 4096  # of a stage in bytes: model.h, kMaxWindow
+FLOAT, HALF, BYTE = range(3)  # model.h's Format
+MOST_ROWS_OF_BYTES = 8  # a frame; a matrix that more rows meet costs its arithmetic, not the reading of its weights
 
 
 class StageSpec(ctypes.Structure):
@@ -23,7 +24,7 @@ class StageSpec(ctypes.Structure):
     _fields_ = [
         *((name, c_int32) for name in ("channels", "context", "rows_in", "rows_out")),
         *((name, c_int32) for name in ("outputs", "taps", "run", "tap_stride", "row_stride")),
-        *((name, c_int32) for name in ("half", "bytes", "film", "hidden_outputs")),
+        *((name, c_int32) for name in ("format", "film", "hidden_outputs")),
         *((name, c_void_p) for name in ("weights", "bias", "point_weights", "point_bias")),
     ]
 
@@ -70,6 +71,12 @@ def instruction_sets(library: ctypes.CDLL) -> dict[str, bool]:
     return sets
 
 
+def weight_format(stage: Stage, precision: str) -> int:
+    if stage.single or precision == "fp32":
+        return FLOAT
+    return BYTE if precision == "int8" and stage.rows_out <= MOST_ROWS_OF_BYTES else HALF
+
+
 class Handle:
     """A model with packed weights inside the library; freed with this object."""
 
@@ -82,14 +89,11 @@ class Handle:
             return kept[-1].ctypes.data
 
         def spec(stage: Stage) -> StageSpec:
-            """In int8 weights that one row of a frame uses are bytes: reading them costs more than multiplying."""
-            half = precision != "fp32" and not stage.single
-            once = stage.rows_out == 1 and stage.product.weights.shape[1] <= LONGEST_WINDOW
             point = stage.pointwise or Product(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
             return StageSpec(
                 *(stage.channels, stage.context, stage.rows_in, stage.rows_out),
                 *(len(stage.product.bias), stage.taps, stage.run, stage.tap_stride, stage.row_stride),
-                *(half, half and once and precision == "int8", stage.film, len(point.bias)),
+                *(weight_format(stage, precision), stage.film, len(point.bias)),
                 *(floats(stage.product.weights), floats(stage.product.bias)),
                 *(floats(point.weights), floats(point.bias)),
             )

@@ -23,15 +23,11 @@ constexpr int kWidth = 4, kRows = 2, kSums = 2;
 #endif
 constexpr int kParts = kPanel / kWidth;
 constexpr int kLinesAhead = 192;  // of weights, brought nearer with each chunk of rows
-constexpr int kChunk = 16;  // rows that go through a residual unit together
 
 typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
-typedef uint8_t Bytes __attribute__((vector_size(kWidth)));
-
-enum Kind { kSingle, kHalf, kBytes };  // what a word holds: a float32, two bfloat16, four signed bytes
 
 inline Floats splat(float value) { return Floats{} + value; }
 inline Floats load(const float* from) {
@@ -83,43 +79,48 @@ inline float as_float(uint32_t bits) {
     return value;
 }
 
-// sum + x * w, where a word holds several the sum of their products; sums of bytes are integers.
-template <Kind kind>
-inline Floats multiply_add(Floats sum, uint32_t x, Words w) {
-    if constexpr (kind == kSingle) return sum + (Floats)w * as_float(x);
-    if constexpr (kind == kBytes) {
-#ifdef __AVX512VNNI__
-        return (Floats)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(x), (__m512i)w);
-#else
-        Ints total = (Ints)sum;
-        for (int byte = 0; byte < 32; byte += 8) total += ((Ints)(w << (24 - byte)) >> 24) * (int8_t)(x >> byte);
-        return (Floats)total;
-#endif
+// sum + the products of the inputs at `x` and the weights `w`: one float32, two bfloat16, or four int8 and bfloat16.
+template <Format F>
+inline Floats multiply_add(Floats sum, const uint32_t* x, Words w) {
+    if constexpr (F == Format::Float) return sum + (Floats)w * as_float(*x);
+    if constexpr (F == Format::Byte) {
+        for (int i = 0; i < 4; ++i) {
+            const Ints weight = (Ints)(w << (24 - 8 * i)) >> 24;
+            sum += __builtin_convertvector(weight, Floats) * as_float(i % 2 ? x[i / 2] & 0xffff0000u : x[i / 2] << 16);
+        }
+        return sum;
     }
 #ifdef __AVX512BF16__
-    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(x), (__m512bh)w);
+    return (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(*x), (__m512bh)w);
 #else
-    sum += (Floats)(w << 16) * as_float(x << 16);
-    return sum + (Floats)(w & 0xffff0000u) * as_float(x & 0xffff0000u);
+    sum += (Floats)(w << 16) * as_float(*x << 16);
+    return sum + (Floats)(w & 0xffff0000u) * as_float(*x & 0xffff0000u);
 #endif
 }
 
-inline size_t panel_words(const Matrix& m) { return size_t(m.scales ? 1 : m.taps) * m.padded * kPanel; }
+#ifdef __AVX512VNNI__
+// The same for four int8 and as many digits of inputs.
+template <Format F>
+inline Ints multiply_add(Ints sum, const uint32_t* x, Words w) {
+    return (Ints)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(*x), (__m512i)w);
+}
+#endif
+
+inline size_t panel_words(const Matrix& m) { return size_t(m.taps) * m.padded * kPanel; }
 
 inline int at_most(int a, int b) { return a < b ? a : b; }
 
-// R rows times P panels of a matrix; `sums` [R][P * kParts].
-template <Kind kind, int R, int P>
+// R rows times P panels of a matrix, `step` words of input for each word of weights; `sums` [R][P * kParts].
+template <Format F, int R, int P, int step, class Sum>
 inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_t* panel_weights,
-                     Floats (*sums)[P * kParts]) {
+                     Sum (*sums)[P * kParts]) {
     const size_t panel = panel_words(m);
     const uint32_t *x[R], *weights;
-    Floats sum[R][P * kParts] = {};
-    const int taps = kind == kBytes ? 1 : m.taps, run = kind == kBytes ? m.padded : m.run;
-    for (int tap = 0; tap < taps; ++tap) {
+    Sum sum[R][P * kParts] = {};
+    for (int tap = 0; tap < m.taps; ++tap) {
         for (int r = 0; r < R; ++r) x[r] = rows[r] + tap * m.tap_stride;
         weights = panel_weights + size_t(tap) * m.padded * kPanel;
-        for (int k = 0; k < run; ++k, weights += kPanel) {
+        for (int k = 0; k < m.run; k += step, weights += kPanel) {
             Words w[P * kParts];
 #pragma GCC unroll 32
             for (int p = 0; p < P * kParts; ++p)
@@ -127,7 +128,7 @@ inline void multiply(const Matrix& m, const uint32_t* const* rows, const uint32_
 #pragma GCC unroll 32
             for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-                for (int p = 0; p < P * kParts; ++p) sum[r][p] = multiply_add<kind>(sum[r][p], x[r][k], w[p]);
+                for (int p = 0; p < P * kParts; ++p) sum[r][p] = multiply_add<F>(sum[r][p], x[r] + k, w[p]);
         }
     }
 #pragma GCC unroll 32
@@ -145,40 +146,102 @@ struct Row {
     const float* film;   // scale [outputs], shift [outputs]; mostly null
 };
 
-// R rows from `row` on, of which `count` exist, times P panels; body(row, output, sums) takes kWidth outputs at a time.
-template <Kind kind, int R, int P, class Body>
+// Where inputs become digits and their sums lie: only the Byte format asks for it.
+#ifdef __AVX512VNNI__
+
+// Inputs that meet int8 weights: whole numbers of 16 bits, times a scale that makes the row's greatest fit. The upper
+// and lower 8 bits are rows of their own, `high` with 128 added, for the processor multiplies unsigned by signed bytes.
+inline float digits(const Matrix& m, const uint32_t* x, char* high, char* low) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fff7fff);
+    const auto last = [&](int k) { return __mmask16(m.run - k < 16 ? (1 << (m.run - k)) - 1 : 0xffff); };
+    __m512i greatest = _mm512_setzero_si512();
+    for (int tap = 0; tap < m.taps; ++tap)
+        for (int k = 0; k < m.run; k += 16) {
+            const __m512i pairs = _mm512_maskz_loadu_epi32(last(k), x + tap * m.tap_stride + k);
+            greatest = _mm512_max_epu16(greatest, _mm512_and_si512(pairs, magnitude));
+        }
+    greatest = _mm512_max_epu32(_mm512_slli_epi32(greatest, 16), _mm512_and_si512(greatest, _mm512_set1_epi32(0x7fff0000)));
+    const float most = as_float(_mm512_reduce_max_epu32(greatest));
+    const __m512 inverse = _mm512_set1_ps(most > 0 ? 32767.f / most : 0.f);
+    for (int tap = 0; tap < m.taps; ++tap)
+        for (int k = 0; k < m.run; k += 16) {
+            const __m512i pairs = _mm512_maskz_loadu_epi32(last(k), x + tap * m.tap_stride + k);
+            const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+            const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(0xffff0000)));
+            const __m512i upper = _mm512_slli_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(odd, inverse)), 16);
+            const __m512i lower = _mm512_cvtps_epi32(_mm512_mul_ps(even, inverse));
+            const __m512i whole = _mm512_mask_blend_epi16(0xaaaaaaaa, lower, upper);
+            const __m512i shifted = _mm512_srli_epi16(_mm512_xor_si512(whole, _mm512_set1_epi16(-0x8000)), 8);
+            const int at = tap * m.padded * 4 + k * 2;
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + at), _mm512_cvtepi16_epi8(shifted));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + at), _mm512_cvtepi16_epi8(whole));
+        }
+    return most / 32767.f;
+}
+
+// A matrix of int8 as one run, and what its rows are as digits: high ones first, then as many low ones.
+struct Digits {
+    Matrix m;
+    Row rows[kChunk];
+    float scales[kChunk / 2];
+
+    Digits(const Matrix& matrix, const Row* from, int count, char* room) : m(matrix) {
+        m.taps = 1, m.run = m.padded = matrix.taps * matrix.padded;
+        const size_t stride = size_t(m.padded) * 4 + 64;  // away from powers of two, which would share cache lines
+        for (int r = 0; r < count; ++r) {
+            char *high = room + r * stride, *low = high + count * stride;
+            scales[r] = digits(matrix, from[r].x, high, low);
+            rows[r].x = reinterpret_cast<const uint32_t*>(high);
+            rows[count + r].x = reinterpret_cast<const uint32_t*>(low);
+        }
+    }
+
+    Floats value(int row, int output, Ints high, Ints low) const {
+        Ints sums;
+        __builtin_memcpy(&sums, m.sums + output, sizeof sums);
+        const Floats whole = __builtin_convertvector(high - 128 * sums, Floats) * 256.f + __builtin_convertvector(low, Floats);
+        return whole * (load(m.scales + output) * scales[row]) + load(m.bias + output);
+    }
+};
+
+#endif
+
+// R rows from `row` on, of which `count` exist, times P panels; body(row, output, value) takes kWidth outputs at a time.
+template <Format F, int R, int P, class Body>
 inline void block(const Matrix& m, const Row* rows, int row, int count, int first, const Body& body) {
     const uint32_t* x[R];
     for (int r = 0; r < R; ++r) x[r] = rows[row + (r < count ? r : count - 1)].x;
     Floats sums[R][P * kParts];
-    multiply<kind, R, P>(m, x, m.weights + first * panel_words(m), sums);
+    multiply<F, R, P, F == Format::Byte ? 2 : 1>(m, x, m.weights + first * panel_words(m), sums);
     for (int r = 0; r < count; ++r)
         for (int p = 0; p < P * kParts; ++p) {
             const int output = first * kPanel + p * kWidth;
-            if (output < m.outputs) body(row + r, output, sums[r][p]);
+            if (output >= m.outputs) continue;
+            const Floats value = F == Format::Byte ? sums[r][p] * load(m.scales + output) : sums[r][p];
+            body(row + r, output, value + load(m.bias + output));
         }
 }
 
 // All panels, R rows at a time; the fewer the rows, the more panels, so that sums enough are on their way.
-template <Kind kind, int R, class Body>
+template <Format F, int R, class Body>
 inline void all_panels(const Matrix& m, const Row* rows, int count, const Body& body) {
     constexpr int P = kSums / R > 8 ? 8 : kSums / R;
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
     for (; first + P <= panels; first += P)
-        for (int row = 0; row < count; row += R) block<kind, R, P>(m, rows, row, at_most(R, count - row), first, body);
+        for (int row = 0; row < count; row += R) block<F, R, P>(m, rows, row, at_most(R, count - row), first, body);
     for (; first < panels; ++first)
-        for (int row = 0; row < count; row += R) block<kind, R, 1>(m, rows, row, at_most(R, count - row), first, body);
-}
-
-template <Kind kind, class Body>
-inline void vector_product(const Matrix& m, const Row* rows, int count, const Body& body) {
-    if (count == 1) return all_panels<kind, 1>(m, rows, count, body);
-    if (count == 2) return all_panels<kind, 2>(m, rows, count, body);
-    all_panels<kind, kRows>(m, rows, count, body);
+        for (int row = 0; row < count; row += R) block<F, R, 1>(m, rows, row, at_most(R, count - row), first, body);
 }
 
 #ifdef __AMX_BF16__
+
+template <int N>
+struct Number {
+    static constexpr int value = N;
+};
+
+constexpr int kSumsBytes = kChunk * kPanel * 4;  // of a tile of sums
 
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -190,16 +253,20 @@ struct alignas(64) TileShapes {
 inline void shape_tiles(int rows) {
     TileShapes shapes;
     for (int tile = 0; tile < 7; ++tile) shapes.bytes[tile] = 64, shapes.rows[tile] = tile < 5 ? rows : kTile;
+    asm volatile("" : : "m"(shapes));  // GCC believes that the next line reads only the first eight bytes
     _tile_loadconfig(&shapes);
 }
 
-template <Kind kind, int P>
-inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const uint32_t* weights, float* sums) {
-#define MULTIPLY(sum, input, weight)           \
-    if constexpr (kind == kBytes)              \
-        _tile_dpbssd(sum, input, weight);      \
-    else                                       \
-        _tile_dpbf16ps(sum, input, weight)
+#define TILE_PRODUCTS(sums, weights)       \
+    if constexpr (F == Format::Byte) {     \
+        _tile_dpbusd(sums, 4, weights);    \
+    } else {                               \
+        _tile_dpbf16ps(sums, 4, weights);  \
+    }
+
+template <Format F, int P>
+inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const uint32_t* weights, void* products) {
+    char* const sums = static_cast<char*>(products);
     alignas(64) uint32_t gathered[kChunk * kTile];
     const ptrdiff_t stride = count > 1 ? rows[1].x - rows[0].x : 0;
     const bool even = rows[count - 1].x - rows[0].x == stride * (count - 1) && stride >= 0;
@@ -210,7 +277,7 @@ inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const ui
         _tile_zero(2);
         _tile_zero(3);
     }
-    for (int tap = 0; tap < (kind == kBytes ? 1 : m.taps); ++tap)
+    for (int tap = 0; tap < m.taps; ++tap)
         for (int k = 0; k < m.padded; k += kTile, weights += kTile * kPanel) {
             const int at = tap * m.tap_stride + k;
             if (even) {
@@ -220,49 +287,114 @@ inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const ui
                 _tile_loadd(4, gathered, kTile * 4);
             }
             _tile_loadd(5, weights, kPanel * 4);
-            MULTIPLY(0, 4, 5);
+            TILE_PRODUCTS(0, 5);
             if constexpr (P > 1) {
                 _tile_loadd(6, weights + panel, kPanel * 4);
-                MULTIPLY(1, 4, 6);
+                TILE_PRODUCTS(1, 6);
             }
             if constexpr (P > 2) {
                 _tile_loadd(5, weights + 2 * panel, kPanel * 4);
-                MULTIPLY(2, 4, 5);
+                TILE_PRODUCTS(2, 5);
                 _tile_loadd(6, weights + 3 * panel, kPanel * 4);
-                MULTIPLY(3, 4, 6);
+                TILE_PRODUCTS(3, 6);
             }
         }
     _tile_stored(0, sums, kPanel * 4);
-    if constexpr (P > 1) _tile_stored(1, sums + kChunk * kPanel, kPanel * 4);
+    if constexpr (P > 1) _tile_stored(1, sums + kSumsBytes, kPanel * 4);
     if constexpr (P > 2) {
-        _tile_stored(2, sums + 2 * kChunk * kPanel, kPanel * 4);
-        _tile_stored(3, sums + 3 * kChunk * kPanel, kPanel * 4);
+        _tile_stored(2, sums + 2 * kSumsBytes, kPanel * 4);
+        _tile_stored(3, sums + 3 * kSumsBytes, kPanel * 4);
     }
-#undef MULTIPLY
 }
 
-template <Kind kind, int P, class Body>
+#undef TILE_PRODUCTS
+
+template <int P, class Body>
 inline void tile_block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
     alignas(64) float sums[P * kChunk * kPanel];
-    multiply_tiles<kind, P>(m, rows, count, m.weights + first * panel_words(m), sums);
-    for (int p = 0; p < P; ++p)
-        for (int r = 0; r < count; ++r) body(r, (first + p) * kPanel, load(sums + (p * kChunk + r) * kPanel));
+    multiply_tiles<Format::Half, P>(m, rows, count, m.weights + first * panel_words(m), sums);
+    for (int p = 0; p < P; ++p) {
+        const int output = (first + p) * kPanel;
+        const Floats bias = load(m.bias + output);
+        for (int r = 0; r < count; ++r) body(r, output, load(sums + (p * kChunk + r) * kPanel) + bias);
+    }
 }
 
-template <Kind kind, class Body>
-inline void tile_product(const Matrix& m, const Row* rows, int count, const Body& body) {
+template <int P, class Body>
+inline void tile_block(const Digits& d, int count, int first, const Body& body) {
+    alignas(64) Ints sums[P * kChunk];
+    multiply_tiles<Format::Byte, P>(d.m, d.rows, 2 * count, d.m.weights + first * panel_words(d.m), sums);
+    for (int p = 0; p < P; ++p) {
+        const int output = (first + p) * kPanel;
+        for (int r = 0; r < count; ++r)
+            body(r, output, d.value(r, output, sums[p * kChunk + r], sums[p * kChunk + count + r]));
+    }
+}
+
+// Four panels at a time, then two, then one: block(how many, the first).
+template <class Block>
+inline void by_panels(const Matrix& m, const Block& block) {
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
-    for (; first + 4 <= panels; first += 4) tile_block<kind, 4>(m, rows, count, first, body);
-    for (; first + 2 <= panels; first += 2) tile_block<kind, 2>(m, rows, count, first, body);
-    if (first < panels) tile_block<kind, 1>(m, rows, count, first, body);
+    for (; first + 4 <= panels; first += 4) block(Number<4>{}, first);
+    for (; first + 2 <= panels; first += 2) block(Number<2>{}, first);
+    if (first < panels) block(Number<1>{}, first);
 }
 
 #endif
 
-template <bool half>
+#ifdef __AVX512VNNI__
+
+// R rows, as many of which exist, times P panels.
+template <int R, int P, class Body>
+inline void block(const Digits& d, int first, const Body& body) {
+    const uint32_t* x[2 * R];
+    for (int r = 0; r < 2 * R; ++r) x[r] = d.rows[r].x;
+    Ints sums[2 * R][P];
+    multiply<Format::Byte, 2 * R, P, 1>(d.m, x, d.m.weights + first * panel_words(d.m), sums);
+    for (int r = 0; r < R; ++r)
+        for (int p = 0; p < P; ++p) {
+            const int output = (first + p) * kPanel;
+            if (output < d.m.outputs) body(r, output, d.value(r, output, sums[r][p], sums[R + r][p]));
+        }
+}
+
+template <int R, class Body>
+inline void all_panels(const Digits& d, const Body& body) {
+    constexpr int P = 8 / R;
+    const int panels = (d.m.outputs + kPanel - 1) / kPanel;
+    int first = 0;
+    for (; first + P <= panels; first += P) block<R, P>(d, first, body);
+    for (; first < panels; ++first) block<R, 1>(d, first, body);
+}
+
+#endif
+
+template <Format F, class Body>
+inline void product(const Matrix& m, const Row* rows, int count, char* room, const Body& body) {
+#ifdef __AVX512VNNI__
+    if constexpr (F == Format::Byte) {
+        for (int row = 0; row < count;) {
+            const int left = count - row, taken = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            const Digits d(m, rows + row, taken, room);
+            const auto shifted = [&](int r, int output, Floats v) { body(row + r, output, v); };
+            if (taken == 8) all_panels<8>(d, shifted);
+            if (taken == 4) all_panels<4>(d, shifted);
+            if (taken == 2) all_panels<2>(d, shifted);
+            if (taken == 1) all_panels<1>(d, shifted);
+            row += taken;
+        }
+        return;
+    }
+#endif
+    if (count == 1) return all_panels<F, 1>(m, rows, count, body);
+    if (count == 2) return all_panels<F, 2>(m, rows, count, body);
+    all_panels<F, kRows>(m, rows, count, body);
+}
+
+template <bool kHalf>
 inline void put(char* row, int output, Floats v, int lanes) {
-    if constexpr (half) {
+    if constexpr (kHalf) {
         store(reinterpret_cast<uint16_t*>(row) + output, to_halves(v), lanes);
     } else {
         store(reinterpret_cast<float*>(row) + output, v, lanes);
@@ -281,108 +413,49 @@ inline Floats load(const float* from, int lanes) {
     return v;
 }
 
-inline Halves load_halves(const uint16_t* from, int lanes) {
-    Halves v{};
-    if (lanes >= kWidth) {
-        __builtin_memcpy(&v, from, sizeof v);
-    } else {
-        __builtin_memcpy(&v, from, lanes * sizeof(uint16_t));
-    }
-    return v;
-}
-
-// A row as bytes from -127 to 127, side by side, zeros after -> what 1 of them is worth.
-inline float to_bytes(const Matrix& m, const uint32_t* x, uint8_t* bytes) {
-    const int run = 2 * m.run;
-    Halves most{};
-    for (int tap = 0; tap < m.taps; ++tap) {
-        const uint16_t* from = reinterpret_cast<const uint16_t*>(x + tap * m.tap_stride);
-        for (int k = 0; k < run; k += kWidth) {
-            const Halves size = load_halves(from + k, run - k) & 0x7fff;  // magnitudes are in the order of their bits
-            most = size > most ? size : most;
-        }
-    }
-    uint16_t largest = 0;
-    for (int i = 0; i < kWidth; ++i) largest = most[i] > largest ? most[i] : largest;
-    const float limit = as_float(uint32_t(largest) << 16), inverse = largest ? 127.f / limit : 0.f;
-    uint8_t* to = bytes;
-    for (int tap = 0; tap < m.taps; ++tap, to += run) {
-        const uint16_t* from = reinterpret_cast<const uint16_t*>(x + tap * m.tap_stride);
-        for (int k = 0; k < run; k += kWidth) {
-            const Words bits = __builtin_convertvector(load_halves(from + k, run - k), Words) << 16;
-            const Floats rounded = (Floats)bits * inverse + 12582912.f;  // the nearest integer is in the lowest bits
-            store(to + k, __builtin_convertvector((Words)rounded, Bytes), run - k);
-        }
-    }
-    __builtin_memset(to, 0, bytes + size_t(m.padded) * 4 - to);
-    return limit / 127.f;
-}
-
-// All rows times a matrix of bytes: exact in integers, so the same on every instruction set.
-template <class Body>
-inline void byte_product(const Matrix& m, const Row* rows, int count, const Body& body) {
-    alignas(64) uint32_t bytes[kChunk * kMaxWindow / 4];
-    Row flat[kChunk];
-    float worth[kChunk];
-    for (int r = 0; r < count; ++r) {
-        flat[r].x = bytes + r * m.padded;
-        worth[r] = to_bytes(m, rows[r].x, reinterpret_cast<uint8_t*>(bytes + r * m.padded));
-    }
-    const auto whole = [&](int r, int output, Floats sums) {
-        const Floats v = __builtin_convertvector((Ints)sums, Floats);
-        body(r, output, v * (load(m.scales + output) * worth[r]) + load(m.bias + output));
-    };
-#if defined(__AMX_INT8__)
-    tile_product<kBytes>(m, flat, count, whole);
-#elif defined(__AVX512VNNI__)
-    for (int i = 0; i < count * m.padded; ++i) bytes[i] ^= 0x80808080u;  // kZero added: this product wants no signs
-    vector_product<kBytes>(m, flat, count, [&](int r, int output, Floats sums) {
-        Ints offsets;
-        __builtin_memcpy(&offsets, m.offsets + output, sizeof offsets);
-        whole(r, output, (Floats)((Ints)sums - offsets));
-    });
-#else
-    vector_product<kBytes>(m, flat, count, whole);
-#endif
-}
-
-// Products and bias; on tiles body takes up to a panel of outputs that don't exist.
-template <bool half, class Body>
-inline void product(const Matrix& m, const Row* rows, int count, const Body& body) {
-    if (half && m.scales) return byte_product(m, rows, count, body);
-    const auto whole = [&](int r, int output, Floats sums) { body(r, output, sums + load(m.bias + output)); };
+template <Format F, class Body>
+inline void stage_product(const Matrix& m, const Row* rows, int count, char* room, const Body& body) {
 #ifdef __AMX_BF16__
-    if constexpr (half) return tile_product<kHalf>(m, rows, count, whole);
+    if constexpr (F == Format::Half)
+        return by_panels(m, [&](auto panels, int first) {
+            tile_block<decltype(panels)::value>(m, rows, count, first, body);
+        });
+    if constexpr (F == Format::Byte) {
+        const Digits d(m, rows, count, room);
+        return by_panels(m, [&](auto panels, int first) { tile_block<decltype(panels)::value>(d, count, first, body); });
+    }
 #endif
-    vector_product<half ? kHalf : kSingle>(m, rows, count, whole);
+    product<F>(m, rows, count, room, body);
 }
 
 // A residual unit for up to kChunk rows: what lies between its two convolutions never leaves the first-level cache.
-template <bool half>
-inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count) {
+template <Format F>
+inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count, char* room) {
     alignas(64) uint32_t hidden[kChunk * kMaxHidden];
-    const int words = stage.point.padded;
+    const int words = (stage.point.run + kTile - 1) / kTile * kTile;
     if (words > stage.point.run) __builtin_memset(hidden, 0, size_t(count) * words * 4);
-    product<half>(stage.main, rows, count, [&](int r, int output, Floats v) {
-        put<half>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);  // beyond the outputs: zeros
+    stage_product<F>(stage.main, rows, count, room, [&](int r, int output, Floats v) {
+        // Beyond the outputs: zeros.
+        put<F != Format::Float>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);
     });
     for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
-    product<half>(stage.point, rows, count, [&](int r, int output, Floats v) {
+    stage_product<F>(stage.point, rows, count, room, [&](int r, int output, Floats v) {
         const int lanes = stage.point.outputs - output;
         finish(rows[r], next_half, output, v + load(rows[r].residual + output, lanes), lanes);
     });
 }
 
-template <bool half>
-inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count) {
-    product<half>(stage.main, rows, count, [&](int r, int output, Floats v) {
+template <Format F>
+inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count, char* room) {
+    stage_product<F>(stage.main, rows, count, room, [&](int r, int output, Floats v) {
         if (const float* film = rows[r].film)
             v = v * load(film + output) + load(film + stage.main.outputs + output);
         finish(rows[r], next_half, output, v, stage.main.outputs - output);
     });
 }
 
-inline size_t row_bytes(const Stage& stage) { return size_t(stage.channels) * (stage.main.half ? 2 : 4); }
+inline size_t row_bytes(const Stage& stage) { return size_t(stage.channels) * input_bytes(stage.main.format); }
+inline bool reads_halves(const Stage& stage) { return stage.main.format != Format::Float; }
 
 struct Stream {
     char* buffers[2];  // a stage's input, context first; then the next one's
@@ -393,24 +466,15 @@ struct Stream {
 
 // Weights that the stages ahead will want, on their way into the second-level cache while this one computes.
 struct Ahead {
-    const Network& network;
-    int stage;
-    size_t at = 0;
-
+    const char *at, *end;
     void bring(int lines) {
-        while (lines > 0 && stage < network.count) {
-            const Matrix& m = network.stages[stage].main;
-            const size_t bytes = (m.outputs + kPanel - 1) / kPanel * panel_words(m) * 4;
-            const char* weights = reinterpret_cast<const char*>(m.weights);
-            for (; lines > 0 && at < bytes; --lines, at += 64) __builtin_prefetch(weights + at, 0, 2);
-            if (at >= bytes) ++stage, at = 0;
-        }
+        for (; lines > 0 && at < end; --lines, at += 64) __builtin_prefetch(at, 0, 2);
     }
 };
 
 // The stage's input lies in buffers[parity], but for the context.
-template <bool half>
-void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, Ahead& ahead) {
+template <Format F>
+void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, Ahead& ahead, char* room) {
     const size_t context = stage.context * row_bytes(stage);
     for (int i = 0; i < count; ++i) {
         char *state = streams[i].state + stage.state_offset, *rows = streams[i].buffers[parity];
@@ -419,12 +483,14 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
         __builtin_memset(rows + (stage.context + stage.rows_in) * row_bytes(stage), 0, kTile * 4);
     }
     const int outputs = stage.unit ? stage.point.outputs : stage.main.outputs;
-    const bool next_half = next && next->main.half;
+    const bool next_half = next && reads_halves(*next);
     const size_t next_bytes = size_t(outputs) * (next_half ? 2 : 4);
-    const int chunk = stage.rows_out % kChunk == 0 ? kChunk : stage.rows_out % 8 == 0 ? 8 : kChunk;
+    constexpr int most = F == Format::Byte ? kChunk / 2 : kChunk;
+    const int chunk = stage.rows_out % most == 0 ? most : stage.rows_out % 8 == 0 ? 8 : most;
     int stream = 0, row = 0;
 #ifdef __AMX_BF16__
-    if (half) shape_tiles(at_most(chunk, stage.rows_out * count));
+    const int shaped = at_most(chunk, stage.rows_out * count);
+    if (F != Format::Float) shape_tiles(F == Format::Byte ? 2 * shaped : shaped);
 #endif
     for (int left = stage.rows_out * count; left > 0; left -= chunk) {
         ahead.bring(kLinesAhead);
@@ -437,17 +503,19 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
             rows[r].film = stage.film ? s.film : nullptr;
             if (++row == stage.rows_out) row = 0, ++stream;
         }
-        (stage.unit ? unit_rows<half> : plain_rows<half>)(stage, next_half, rows, at_most(left, chunk));
+        (stage.unit ? unit_rows<F> : plain_rows<F>)(stage, next_half, rows, at_most(left, chunk), room);
     }
 }
 
 // `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
-void run(const Network& network, Stream* streams, int count) {
-    Ahead ahead{network, network.far};
+void run(const Network& network, Stream* streams, int count, char* room) {
+    Ahead ahead{network.far_weights, network.far_weights + network.far_bytes};
     for (int i = 0; i < network.count; ++i) {
         const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
-        if (ahead.stage <= i) ahead.stage = i + 1, ahead.at = 0;
-        (stage.main.half ? run_stage<true> : run_stage<false>)(stage, next, streams, count, i % 2, ahead);
+        const auto step = stage.main.format == Format::Float  ? run_stage<Format::Float>
+                          : stage.main.format == Format::Half ? run_stage<Format::Half>
+                                                              : run_stage<Format::Byte>;
+        step(stage, next, streams, count, i % 2, ahead, room);
     }
 #ifdef __AMX_BF16__
     _tile_release();
@@ -468,41 +536,51 @@ inline float dot(const float* a, const float* b, int n) {
     return sum;
 }
 
-// Half the squared distance to each entry, but for the residual's own norm, from bfloat16 -> the least.
-inline float scan(const Codebooks& books, int stage, const float* residual, float* scores) {
+// Of half the squared distance to each entry, but for the residual's own norm: what int8 leaves possible at the least, and
+// the entries that may be nearest by that, in order -> how many they are.
+inline int scan(const Codebooks& books, int stage, const float* residual, int* candidates, char* room) {
     alignas(64) uint32_t x[kMaxHidden];
+    alignas(64) float least[kMaxEntries];
     for (int i = 0; i < books.dimension; i += kWidth)
         put<true>(reinterpret_cast<char*>(x), i, load(residual + i, books.dimension - i), books.dimension - i);
+    const size_t first = size_t(stage) * books.size;
     Matrix m = books.scan;
-    m.weights += stage * (size_t(books.size) / kPanel * panel_words(m));
-    m.bias += size_t(stage) * books.size;
+    m.weights += first / kPanel * panel_words(m);
+    m.bias += first;
+    m.scales += first;
+    m.sums += first;
     const Row row{x, nullptr, nullptr, nullptr};
-    Floats least = splat(__builtin_huge_valf());
-    vector_product<kHalf>(m, &row, 1, [&](int, int output, Floats sums) {
-        const Floats v = sums + load(m.bias + output);
-        store(scores + output, v, kWidth);
-        least = v < least ? v : least;
+    const float norm = __builtin_sqrtf(dot(residual, residual, books.dimension));
+    Floats greatest = splat(__builtin_huge_valf());
+    product<Format::Byte>(m, &row, 1, room, [&](int, int output, Floats v) {
+        const Floats slack = load(books.slacks + first + output) * norm;
+        store(least + output, v - slack, kWidth);
+        greatest = v + slack < greatest ? v + slack : greatest;
     });
-    float best = least[0];
-    for (int i = 1; i < kWidth; ++i) best = least[i] < best ? least[i] : best;
-    return best;
+    float limit = greatest[0];
+    for (int i = 1; i < kWidth; ++i) limit = greatest[i] < limit ? greatest[i] : limit;
+    int count = 0;
+    for (int i = 0; i < books.size; ++i) {
+        candidates[count] = i;
+        count += !(least[i] > limit);
+    }
+    return count;
 }
 
-// Rounding both factors to 8 digits moves a product by at most 2^-8 of itself and a little; a sum of products by no
-// more than that part of the two norms' product. An entry whose score is further than twice that from the least is out.
-inline int nearest(const Codebooks& books, int stage, const float* residual) {
-    alignas(64) float scores[kMaxEntries];
-    const float least = scan(books, stage, residual, scores);
-    const float norm = __builtin_sqrtf(dot(residual, residual, books.dimension));
-    const float limit = least + 2.f * 0.0040f * norm * books.max_norms[stage];
+inline int nearest(const Codebooks& books, int stage, const float* residual, char* room) {
+    int candidates[kMaxEntries + 1];
+    const int count = scan(books, stage, residual, candidates, room);
     const float* entries = books.entries + size_t(stage) * books.size * books.dimension;
     const float* half_norms = books.half_norms + size_t(stage) * books.size;
+    for (int i = 0; i < count; ++i)
+        for (int k = 0; k < books.dimension; k += 16)
+            __builtin_prefetch(entries + size_t(candidates[i]) * books.dimension + k);
     int best = 0;
     float best_score = __builtin_huge_valf();
-    for (int i = 0; i < books.size; ++i) {
-        if (scores[i] > limit) continue;
-        const float score = half_norms[i] - dot(residual, entries + size_t(i) * books.dimension, books.dimension);
-        if (score < best_score) best = i, best_score = score;
+    for (int i = 0; i < count; ++i) {
+        const int entry = candidates[i];
+        const float score = half_norms[entry] - dot(residual, entries + size_t(entry) * books.dimension, books.dimension);
+        if (score < best_score) best = entry, best_score = score;
     }
     return best;
 }
@@ -534,12 +612,12 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
         for (int c = 0; c < 2 * channels; ++c)
             scratch[i].film[c] = model.film[c] + call.denoise[i] * model.film[2 * channels + c];
     }
-    run(model.encoder, streams, count);
+    run(model.encoder, streams, count, scratch->digits);
     for (int stage = 0; stage < model.codebooks.count; ++stage)
         for (int i = 0; i < count; ++i) {
             if (stage >= call.n_q[i]) continue;
             float* z = streams[i].residual;
-            const int code = nearest(model.codebooks, stage, z);
+            const int code = nearest(model.codebooks, stage, z, scratch->digits);
             const float* entry = model.codebooks.entries + (size_t(stage) * model.codebooks.size + code) * dimension;
             for (int k = 0; k < dimension; ++k) z[k] -= entry[k];
             call.codes[i][stage] = static_cast<int16_t>(code);
@@ -562,10 +640,10 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
         char* row = streams[i].buffers[0] + first.context * row_bytes(first);
         for (int k = 0; k < first.channels; k += kWidth) {
             const int lanes = first.channels - k;
-            first.main.half ? put<true>(row, k, load(z + k, lanes), lanes) : put<false>(row, k, load(z + k, lanes), lanes);
+            reads_halves(first) ? put<true>(row, k, load(z + k, lanes), lanes) : put<false>(row, k, load(z + k, lanes), lanes);
         }
     }
-    run(model.decoder, streams, count);
+    run(model.decoder, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i)
         __builtin_memcpy(call.pcm[i], streams[i].residual, model.hop * sizeof(float));
 }

@@ -7,6 +7,7 @@
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -57,28 +58,39 @@ bool runs_here(const std::string& name) {
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (name == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (name == "avx512") return avx512;
-    const bool halves = avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
-    if (name == "avx512bf16") return halves;
-    if (name == "amx") return halves && amx_runs_here();
+    const bool products = avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    if (name == "avx512bf16") return products;
+    if (name == "amx") return products && amx_runs_here();
 #endif
     return name == "portable";
 }
 
-constexpr size_t kLine = 64;
-constexpr int kFewRows = 8;
+constexpr size_t kLine = 64, kLargePage = 1 << 21;
 
 size_t lines(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
-// Zeroed memory that begins at a cache line, and large pages where the system gives them.
+// Zeroed memory that begins at a cache line, one piece after the other in large pages where the system gives them.
 struct Arena {
     std::vector<void*> blocks;
+    char *at = nullptr, *end = nullptr;
+
     template <class T>
     T* take(size_t count) {
-        void* block = aligned_alloc(kLine, lines(count * sizeof(T) + kLine));
-        if (!block) throw std::bad_alloc();
-        memset(block, 0, lines(count * sizeof(T) + kLine));
-        blocks.push_back(block);
-        return static_cast<T*>(block);
+        const size_t bytes = lines(count * sizeof(T) + kLine);
+        if (size_t(end - at) < bytes) {
+            const size_t block = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+            at = static_cast<char*>(aligned_alloc(kLargePage, block));
+            if (!at) throw std::bad_alloc();
+            blocks.push_back(at);
+            end = at + block;
+#if defined(__linux__)
+            madvise(at, block, MADV_HUGEPAGE);
+#endif
+            memset(at, 0, block);
+        }
+        T* taken = reinterpret_cast<T*>(at);
+        at += bytes;
+        return taken;
     }
     ~Arena() {
         for (void* block : blocks) free(block);
@@ -97,7 +109,7 @@ uint16_t to_half(float value) {
 struct StageSpec {
     int32_t channels, context, rows_in, rows_out;
     int32_t outputs, taps, run, tap_stride, row_stride;  // in elements
-    int32_t half, bytes, film, hidden_outputs;           // hidden_outputs: of the pointwise convolution, or 0
+    int32_t format, film, hidden_outputs;                // hidden_outputs: of the pointwise convolution, or 0
     const float *weights, *bias, *point_weights, *point_bias;
 };
 
@@ -114,7 +126,7 @@ struct Handle {
     Model model{};
     const Backend* backend;
     Arena arena;
-    size_t buffer_bytes = 0, residual_floats = 0;
+    size_t buffer_bytes = 0, residual_floats = 0, digit_bytes = 0;
 
     const float* copy(const float* from, size_t count, size_t padded) {
         float* to = arena.take<float>(padded);
@@ -123,80 +135,75 @@ struct Handle {
     }
 
     // weights [outputs][taps][run] -> [panels][taps][padded][kPanel]
-    static void pack(uint32_t* to, const float* weights, const Matrix& m, int run) {
-        for (int n = 0; n < m.outputs; ++n)
+    static void pack(uint32_t* to, float* scales, int32_t* sums, const float* weights, const Matrix& m, int run) {
+        const int per_word = elements_per_word(m.format);
+        for (int n = 0; n < m.outputs; ++n) {
+            float greatest = 0;
+            for (int i = 0; i < m.taps * run; ++i) greatest = fmaxf(greatest, fabsf(weights[i]));
+            scales[n] = greatest / 127;
             for (int tap = 0; tap < m.taps; ++tap)
                 for (int k = 0; k < run; ++k) {
                     const float value = *weights++;
-                    const size_t word = (size_t(n / kPanel) * m.taps + tap) * m.padded + (m.half ? k / 2 : k);
-                    if (m.half) {
-                        reinterpret_cast<uint16_t*>(to + word * kPanel + n % kPanel)[k % 2] = to_half(value);
+                    const size_t word = (size_t(n / kPanel) * m.taps + tap) * m.padded + k / per_word;
+                    uint32_t* lane = to + word * kPanel + n % kPanel;
+                    if (m.format == Format::Byte) {
+                        const int step = greatest > 0 ? int(lrintf(value / greatest * 127)) : 0;
+                        reinterpret_cast<int8_t*>(lane)[k % 4] = int8_t(step);
+                        sums[n] += step;
+                    } else if (m.format == Format::Half) {
+                        reinterpret_cast<uint16_t*>(lane)[k % 2] = to_half(value);
                     } else {
-                        memcpy(to + word * kPanel + n % kPanel, &value, 4);
+                        memcpy(lane, &value, 4);
                     }
                 }
-    }
-
-    // weights [outputs][inputs] -> [panels][padded][kPanel] of four bytes, the largest weight of an output 127
-    void pack_bytes(Matrix& m, const float* weights, int inputs) {
-        const int outputs = (m.outputs + kPanel - 1) / kPanel * kPanel;
-        uint32_t* packed = arena.take<uint32_t>(size_t(outputs) * m.padded);
-        float* scales = arena.take<float>(outputs);
-        int32_t* offsets = arena.take<int32_t>(outputs);
-        for (int n = 0; n < m.outputs; ++n, weights += inputs) {
-            float largest = 0;
-            for (int k = 0; k < inputs; ++k) largest = fmaxf(largest, fabsf(weights[k]));
-            scales[n] = largest / 127;
-            for (int k = 0; k < inputs; ++k) {
-                const int value = largest > 0 ? int(lrintf(weights[k] / scales[n])) : 0;
-                const size_t word = (size_t(n / kPanel) * m.padded + k / 4) * kPanel + n % kPanel;
-                reinterpret_cast<int8_t*>(packed + word)[k % 4] = int8_t(value);
-                offsets[n] += kZero * value;
-            }
         }
-        m.weights = packed, m.scales = scales, m.offsets = offsets;
     }
 
     Matrix matrix(const float* weights, const float* bias, int outputs, int taps, int run, int tap_stride,
-                  int row_stride, bool half, bool bytes) {
-        const int per_word = half ? 2 : 1, panels = (outputs + kPanel - 1) / kPanel;
-        Matrix m{outputs, taps, run / per_word, tap_stride / per_word, row_stride / per_word, 0, half};
+                  int row_stride, Format format) {
+        const int inputs = input_bytes(format) == 4 ? 1 : 2, panels = (outputs + kPanel - 1) / kPanel;
+        Matrix m{outputs, taps, run / inputs, tap_stride / inputs, row_stride / inputs, 0, format, {}, {}, {}, {}};
+        const int span = kTile * elements_per_word(format);
+        m.padded = (run + span - 1) / span * kTile;
+        uint32_t* packed = arena.take<uint32_t>(size_t(panels) * taps * m.padded * kPanel);
+        float* scales = arena.take<float>(panels * kPanel);
+        int32_t* sums = arena.take<int32_t>(panels * kPanel);
+        pack(packed, scales, sums, weights, m, run);
+        m.weights = packed, m.scales = scales, m.sums = sums;
         m.bias = copy(bias, outputs, panels * kPanel);
-        const int words = bytes ? (taps * run + 3) / 4 : m.run;
-        m.padded = (words + kTile - 1) / kTile * kTile;
-        if (bytes) {
-            pack_bytes(m, weights, taps * run);
-        } else {
-            uint32_t* packed = arena.take<uint32_t>(size_t(panels) * taps * m.padded * kPanel);
-            pack(packed, weights, m, run);
-            m.weights = packed;
-        }
+        const size_t row = size_t(taps) * m.padded * sizeof(uint32_t) + kLine;
+        if (format == Format::Byte && kChunk * row > digit_bytes) digit_bytes = kChunk * row;
         return m;
     }
 
     Network network(const StageSpec* specs, int count) {
         Stage* stages = arena.take<Stage>(count);
-        Network network{stages, count, 0, count};
+        Network network{stages, count, 0, nullptr, 0};
         for (int i = 0; i < count; ++i) {
             const StageSpec& spec = specs[i];
+            const Format format = Format(spec.format);
             Stage& stage = stages[i];
             stage.main = matrix(spec.weights, spec.bias, spec.outputs, spec.taps, spec.run, spec.tap_stride,
-                                spec.row_stride, spec.half, spec.bytes);
+                                spec.row_stride, format);
             stage.unit = spec.hidden_outputs > 0;
             if (stage.unit)
                 stage.point = matrix(spec.point_weights, spec.point_bias, spec.hidden_outputs, 1, spec.outputs, 0, 0,
-                                     spec.half, false);
+                                     format);
             stage.film = spec.film;
             stage.channels = spec.channels, stage.context = spec.context;
             stage.rows_in = spec.rows_in, stage.rows_out = spec.rows_out;
             stage.state_offset = network.state_bytes;
-            const size_t row = size_t(spec.channels) * (spec.half ? 2 : 4);
+            const size_t row = size_t(spec.channels) * input_bytes(format);
             network.state_bytes += lines(spec.context * row);
             const size_t bytes = lines((spec.context + spec.rows_in) * row) + 4096;
             if (bytes > buffer_bytes) buffer_bytes = bytes;
             const size_t products = size_t(spec.rows_out) * (stage.unit ? spec.hidden_outputs : spec.outputs);
             if (products > residual_floats) residual_floats = products;
-            if (network.far == count && spec.rows_out <= kFewRows) network.far = i;
+            const size_t weight_bytes = size_t(spec.outputs) * spec.taps * stage.main.padded * sizeof(uint32_t);
+            if (weight_bytes > network.far_bytes) {
+                network.far_bytes = weight_bytes;
+                network.far_weights = reinterpret_cast<const char*>(stage.main.weights);
+            }
         }
         return network;
     }
@@ -206,7 +213,6 @@ struct Handle {
         Codebooks books{count, size, d, {}, nullptr, nullptr, nullptr};
         books.entries = copy(spec.codebooks, size_t(count) * size * d, size_t(count) * size * d);
         float* half_norms = arena.take<float>(size_t(count) * size);
-        float* max_norms = arena.take<float>(count);
         std::vector<float> negative(size_t(count) * size * d);
         for (int i = 0; i < count * size; ++i) {
             double sum = 0;
@@ -216,12 +222,30 @@ struct Handle {
                 negative[size_t(i) * d + k] = -value;
             }
             half_norms[i] = float(sum / 2);
-            max_norms[i / size] = fmaxf(max_norms[i / size], float(sqrt(sum)));
         }
-        books.half_norms = half_norms, books.max_norms = max_norms;
-        books.scan = matrix(negative.data(), half_norms, count * size, 1, d, 0, 0, true, false);
+        books.half_norms = half_norms;
+        books.scan = matrix(negative.data(), half_norms, count * size, 1, d, 0, 0, Format::Byte);
+        books.slacks = slacks(books.scan, negative.data(), half_norms, d);
         books.scan.outputs = size;
         return books;
+    }
+
+    // A sum of products is off by no more than its factors' norms allow: by the residual's times that of what an entry [d]
+    // lost in int8, and by the entry's times that of what the residual lost: 2^-9 of its norm in bfloat16, a little in
+    // 16 bits, and a little for float32 sums.
+    const float* slacks(const Matrix& scan, const float* entries, const float* half_norms, int d) {
+        float* slacks = arena.take<float>(scan.outputs);
+        for (int n = 0; n < scan.outputs; ++n) {
+            double sum = 0;
+            for (int k = 0; k < d; ++k) {
+                const size_t word = size_t(n / kPanel) * scan.padded + k / 4;
+                const int8_t* steps = reinterpret_cast<const int8_t*>(scan.weights + word * kPanel + n % kPanel);
+                const double error = double(steps[k % 4]) * scan.scales[n] - entries[size_t(n) * d + k];
+                sum += error * error;
+            }
+            slacks[n] = float(sqrt(sum) + 0.0025 * sqrt(2.0 * half_norms[n]));
+        }
+        return slacks;
     }
 
     Handle(const ModelSpec& spec, const Backend* chosen) : backend(chosen) {
@@ -236,24 +260,26 @@ struct Handle {
 // What a thread needs while it computes, whoever's model; it grows to the largest and stays with the thread.
 struct Workspace {
     std::unique_ptr<Arena> arena;
-    size_t buffer_bytes = 0, residual_floats = 0, film_floats = 0;
+    size_t buffer_bytes = 0, residual_floats = 0, film_floats = 0, digit_bytes = 0;
     int streams = 0;
     Scratch scratch[kMaxBatch];
 
     Scratch* fit(const Handle& handle, int wanted) {
         const size_t film = 2 * size_t(handle.model.film_channels);
         if (wanted > streams || handle.buffer_bytes > buffer_bytes || handle.residual_floats > residual_floats ||
-            film > film_floats) {
+            film > film_floats || handle.digit_bytes > digit_bytes) {
             arena = std::make_unique<Arena>();
             streams = wanted > streams ? wanted : streams;
             buffer_bytes = handle.buffer_bytes > buffer_bytes ? handle.buffer_bytes : buffer_bytes;
             residual_floats = handle.residual_floats > residual_floats ? handle.residual_floats : residual_floats;
             film_floats = film > film_floats ? film : film_floats;
+            digit_bytes = handle.digit_bytes > digit_bytes ? handle.digit_bytes : digit_bytes;
             for (int i = 0; i < streams; ++i) {
                 for (char*& buffer : scratch[i].buffers) buffer = arena->take<char>(buffer_bytes);
                 scratch[i].residual = arena->take<float>(residual_floats);
                 scratch[i].film = arena->take<float>(film_floats);
             }
+            scratch[0].digits = arena->take<char>(digit_bytes);
         }
         return scratch;
     }

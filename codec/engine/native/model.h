@@ -13,22 +13,25 @@ constexpr int kTile = 16;      // words of a run that a matrix unit takes at a t
 constexpr int kMaxBatch = 16;  // streams that one pass through the weights serves
 constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit, and of a projected embedding
 constexpr int kMaxEntries = 1024;
-constexpr int kMaxWindow = 4096;  // inputs of a matrix of bytes
-constexpr int kZero = 128;        // what some instruction sets add to signed bytes, and `offsets` takes off again
+constexpr int kChunk = 16;  // rows that go through a stage together
 
-// A row of inputs times a matrix. Inputs and weights come in words of 32 bits: one float32, or two neighbouring bfloat16.
-// A row is `taps` runs of `run` words each, `tap_stride` words apart; the next row begins `row_stride` words later.
-// Where there are `scales` the weights are signed bytes, four to a word and over all taps without a gap; rows, pairs of
-// bfloat16, are brought to bytes when they are used.
+enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
+
+// A row of inputs times a matrix. Both come in words of 32 bits: one float32, two neighbouring bfloat16, or, of weights
+// only, four int8, whose inputs are bfloat16. A row is `taps` runs of `run` words each, `tap_stride` words apart; the
+// next row begins `row_stride` words later.
 struct Matrix {
     int outputs, taps, run, tap_stride, row_stride;
-    int padded;               // words of a run (of bytes: of all) among the weights, with zeros up to a multiple of kTile
-    bool half;                // the words of a row are pairs of bfloat16
-    const uint32_t* weights;  // [panels][taps][padded][kPanel]; of bytes [panels][padded][kPanel]
+    int padded;  // words of a run among the weights: filled up with zeros to a multiple of kTile
+    Format format;
+    const uint32_t* weights;  // [panels][taps][padded][kPanel]
     const float* bias;        // [panels * kPanel]
-    const float* scales;      // [panels * kPanel], what 1 among this output's weights is worth; or null
-    const int32_t* offsets;   // [panels * kPanel], kZero times the sum of this output's weights; or null
+    const float* scales;      // [panels * kPanel], of int8
+    const int32_t* sums;      // [panels * kPanel], of an output's int8 weights
 };
+
+inline int elements_per_word(Format format) { return 1 << int(format); }
+inline int input_bytes(Format format) { return format == Format::Float ? 4 : 2; }
 
 // A convolution, or with `unit` a residual unit: a dilated convolution, ELU, a pointwise one, plus the input.
 struct Stage {
@@ -43,16 +46,17 @@ struct Network {
     const Stage* stages;
     int count;
     size_t state_bytes;
-    int far;  // from this stage on weights are many and rows few
+    const char* far_weights;  // of the stage that has the most
+    size_t far_bytes;
 };
 
-// Entries are scanned in bfloat16, then those that may be nearest are compared in float32.
+// Entries are scanned in int8, then those that may be nearest are compared in float32.
 struct Codebooks {
     int count, size, dimension;
-    Matrix scan;              // of one codebook; `weights` of the first
+    Matrix scan;              // of all codebooks, one after the other; `outputs` of one
     const float* entries;     // [count][size][dimension]
     const float* half_norms;  // [count][size]
-    const float* max_norms;   // [count], of the entries
+    const float* slacks;      // [count][size]: by how much of the residual's norm a scanned score may be off
 };
 
 struct Model {
@@ -65,6 +69,7 @@ struct Model {
 struct Scratch {  // one stream's, while it is computed
     char* buffers[2];
     float *residual, *film;
+    char* digits;  // kChunk rows of the longest window there is; the first stream's serves them all
 };
 
 struct EncodeCall {

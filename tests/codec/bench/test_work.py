@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_work
+from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_bytes, step_work
 from codec.config import PRESETS, CodecConfig
 from codec.model import SoundStream
 
@@ -54,3 +54,14 @@ def test_search_is_a_product_with_each_codebook() -> None:
     assert total.multiply_adds == sum(
         work.multiply_adds for work in (encoder_work(config), search_work(config, 8), decoder_work(config))
     )
+
+
+def test_bytes_follow_the_precision_but_for_the_codebooks() -> None:
+    config = CodecConfig()
+    codebooks = 8 * 1024 * 64
+    networks = encoder_work(config).weights + decoder_work(config).weights
+    assert [step_bytes(config, 8, precision) - codebooks for precision in ("fp32", "bf16", "int8")] == [
+        4 * networks,
+        2 * networks,
+        networks,
+    ]

@@ -1,4 +1,4 @@
-"""The native engine: every instruction set that this processor has, in both precisions, against the reference."""
+"""The native engine: every instruction set that this processor has, in each precision, against the reference."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from codec.audiofile import read_audio
 from codec.config import CodecConfig
 from codec.engine import load_engine
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, EngineUnavailableError, Pcm
-from codec.engine.native import NativeEngine, choose_set
+from codec.engine.native import PRECISIONS, NativeEngine, choose_set
 from codec.engine.native.binding import instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.weights import open_weights, shipped
 from tests.codec.steps import decoded, encoded
 
-# What bfloat16 may cost on real speech; docs/engine.md has what was measured.
-LEAST_SNR_DB = {"bf16": 40.0, "int8": 30.0}
-LEAST_EQUAL_CODES = {"bf16": 0.85, "int8": 0.75}  # one that rounding decides changes those after it
+# What coarse weights may cost on real speech; docs/engine.md has what was measured.
+LEAST_SNR_DB = {"bf16": 40.0, "int8": 34.0}
+LEAST_EQUAL_CODES = {"bf16": 0.85, "int8": 0.8}  # one that rounding decides changes those after it
 
 SETS = ("portable", "avx2", "avx512", "avx512bf16", "amx")
 FRAMES = 75
@@ -54,8 +54,13 @@ def quick(instruction_set: str) -> NativeEngine:
 
 
 @pytest.fixture(scope="module")
-def byte(instruction_set: str) -> NativeEngine:
+def small(instruction_set: str) -> NativeEngine:
     return NativeEngine(open_weights(shipped("base")), "int8", instruction_set)
+
+
+@pytest.fixture
+def engines(exact: NativeEngine, quick: NativeEngine, small: NativeEngine) -> dict[str, NativeEngine]:
+    return {engine.precision: engine for engine in (exact, quick, small)}
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +88,22 @@ def test_fp32_gives_the_references_codes_and_sound(
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_coarse_precisions_stay_within_their_tolerance(
-    precision: str, quick: NativeEngine, byte: NativeEngine, speech: Pcm, wanted: tuple[list[Codes], Pcm]
+def test_coarse_weights_stay_within_their_tolerance(
+    precision: str, engines: dict[str, NativeEngine], speech: Pcm, wanted: tuple[list[Codes], Pcm]
 ) -> None:
-    engine = quick if precision == "bf16" else byte
-    codes, pcm = wanted
+    (codes, pcm), engine = wanted, engines[precision]
     given = decoded(engine, codes)
     assert 10 * np.log10(np.square(pcm).sum() / np.square(given - pcm).sum()) > LEAST_SNR_DB[precision]
-    assert (np.array(encoded(engine, speech, n_q=8)) == np.array(codes)[:, :8]).mean() > LEAST_EQUAL_CODES[precision]
+    equal = np.array(encoded(engine, speech, n_q=8)) == np.array(codes)[:, :8]
+    assert equal.mean() > LEAST_EQUAL_CODES[precision]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_stream_does_not_feel_the_others_in_its_batch(
-    precision: str, exact: NativeEngine, quick: NativeEngine, byte: NativeEngine, speech: Pcm
+    precision: str, engines: dict[str, NativeEngine], speech: Pcm
 ) -> None:
     """Every size of a batch, beyond the largest that is computed at a time; bit by bit."""
-    engine = {"fp32": exact, "bf16": quick, "int8": byte}[precision]
+    engine = engines[precision]
     settings = [(1 + i % 24, (i % 5) / 4) for i in range(18)]
     sounds = [np.roll(speech, 5 * i, axis=0)[:2] for i in range(18)]
     alone = [encoded(engine, sound, *setting) for sound, setting in zip(sounds, settings, strict=True)]
@@ -115,17 +120,16 @@ def test_a_stream_does_not_feel_the_others_in_its_batch(
                 assert np.array_equal(spoken[i][0], heard[i][frame])
 
 
-def test_a_stream_costs_less_than_it_may(quick: NativeEngine, exact: NativeEngine) -> None:
-    for engine, limit in ((quick, 150_000), (exact, 300_000)):
+def test_a_stream_costs_less_than_it_may(engines: dict[str, NativeEngine]) -> None:
+    for precision, limit in (("int8", 150_000), ("bf16", 150_000), ("fp32", 300_000)):
+        engine = engines[precision]
         assert engine.encoder_state().memory.nbytes + engine.decoder_state().memory.nbytes < limit
 
 
-def test_sound_far_too_loud_and_silence_stay_finite(
-    exact: NativeEngine, quick: NativeEngine, byte: NativeEngine
-) -> None:
-    hop = exact.config.hop
+def test_sound_far_too_loud_and_silence_stay_finite(engines: dict[str, NativeEngine]) -> None:
+    hop = CodecConfig().hop
     frames = np.concatenate([np.full((2, hop), 1e4), np.zeros((2, hop)), np.full((2, hop), 1e-42)]).astype(np.float32)
-    for engine in (exact, quick, byte):
+    for engine in engines.values():
         assert np.isfinite(decoded(engine, encoded(engine, frames))).all()
 
 
@@ -156,12 +160,13 @@ def test_what_would_reach_beyond_memory_is_refused(
             way()
 
 
-def test_the_variables_choose(monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL) -> None:
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_variables_choose(precision: str, monkeypatch: pytest.MonkeyPatch, library: ctypes.CDLL) -> None:
     monkeypatch.setenv("THINLINE_NATIVE_ISA", "portable")
-    monkeypatch.setenv("THINLINE_NATIVE_PRECISION", "fp32")
+    monkeypatch.setenv("THINLINE_NATIVE_PRECISION", precision)
     engine = load_engine("native")
     assert isinstance(engine, NativeEngine)
-    assert (engine.instruction_set, engine.precision) == ("portable", "fp32")
+    assert (engine.instruction_set, engine.precision) == ("portable", precision)
 
 
 @pytest.mark.parametrize("name", [None, "native"])
@@ -181,6 +186,7 @@ def test_an_instruction_set_that_is_not_here_is_refused_by_name() -> None:
         choose_set({"fast": False, "slow": True}, "fast")
     assert choose_set({"fast": False, "slow": True}, None) == "slow"
     assert choose_set({"amx": True, "slow": True}, None, "fp32") == "slow"
+    assert choose_set({"amx": True, "slow": True}, None, "int8") == "amx"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF"], ids=["missing", "empty", "damaged"])

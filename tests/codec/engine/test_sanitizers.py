@@ -62,4 +62,5 @@ def test_no_step_leaves_its_memory_or_the_language(sanitized: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(sanitized)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    assert {"portable fp32", "portable int8"} <= set(done.stdout.splitlines())
+    assert "portable fp32" in done.stdout
+    assert "portable int8" in done.stdout
