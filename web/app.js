@@ -7,7 +7,7 @@
 import { processing } from "./audio.js";
 import { offerDialog, offerLanguages, offerSwitch, offerThemes } from "./choices.js";
 import { Devices } from "./devices.js";
-import { Problem, missingSupport, serverDraining } from "./errors.js";
+import { Problem, missingSupport } from "./errors.js";
 import { sinceFrame, suggestRoom } from "./format.js";
 import { message, startLanguage } from "./i18n.js";
 import { Pictures } from "./instruments/pictures.js";
@@ -15,6 +15,7 @@ import { Support } from "./instruments/support.js";
 import { Keys } from "./keys.js";
 import { Link, addressOf, linkTo } from "./link.js";
 import { recall, remember } from "./memory.js";
+import { newsFor } from "./news.js";
 import { Session } from "./session.js";
 import { Sounds } from "./sounds.js";
 import { chooseTransports } from "./transports/choose.js";
@@ -33,7 +34,7 @@ const devices = new Devices({
 const pictures = new Pictures(el.pictures);
 const support = new Support(el.support);
 const link = new Link(page);
-const sounds = new Sounds({ allowed: parameters.get("raw") !== "1" });
+const sounds = new Sounds({ speaker: () => devices.speaker, allowed: parameters.get("raw") !== "1" });
 
 const state = {
   raw: parameters.get("raw") === "1",
@@ -180,6 +181,8 @@ function end(status) {
 
 /** What the session says, by type. */
 const on = {
+  ...newsFor(page, state, sounds),
+
   joined({ room, codec }) {
     page.phase = "call";
     pictures.audio = state.audio;
@@ -192,37 +195,9 @@ const on = {
     showLink(room.name);
     sounds.play("arrive");
     showMe();
-    alone(message("call.invite", { room: room.name }));
+    page.alone(message("call.invite", { room: room.name }));
     page.say("bitrate", "bitrate.call", { kbps: room.bitrate_kbps, preset: codec.preset });
     if (!state.audio.running) setTimeout(() => state.audio && !state.audio.running && askForSound(), 700);
-  },
-
-  reconnecting() {
-    page.reconnecting(true);
-    page.headline("call.reconnecting", "call.reconnecting.why");
-  },
-
-  back({ room }) {
-    page.reconnecting(false);
-    page.bitrate(room.bitrate_kbps);
-  },
-
-  peer({ participant, reason, there }) {
-    const before = { name: state.peer?.name ?? message("call.somebody") };
-    state.peer = participant;
-    page.peer(participant);
-    if (!there) sounds.play(participant ? "arrive" : "depart");
-    const news = there ? "call.you-joined" : "call.they-joined";
-    if (participant) page.headline(message("call.there", { name: participant.name }), news);
-    else if (there) alone("call.back-alone");
-    else alone(message(reason === "left" ? "call.they-left" : "call.they-vanished", before));
-  },
-
-  bitrate({ kbps: value, frame, mine }) {
-    if (state.bitrateTimer === null) page.bitrate(value);
-    const name = state.peer?.name ?? message("bitrate.other-side");
-    const change = { kbps: value, name, since: sinceFrame(frame) };
-    page.say("bitrate", mine ? "bitrate.mine" : "bitrate.theirs", change);
   },
 
   denoise({ on: active, frame, mine }) {
@@ -235,16 +210,11 @@ const on = {
     page.peer(state.peer);
   },
 
-  level: (levels) => page.levels(levels),
   numbers(numbers) {
     page.numbers(numbers);
     support.refresh();
   },
-  draining({ seconds }) {
-    if (seconds === null) page.clearProblem();
-    else page.problem(serverDraining(seconds));
-  },
-  refused: ({ code, text }) => page.problem(new Problem(code, {}, { texts: "refused", said: text })),
+
   problem: over,
 };
 
@@ -267,12 +237,8 @@ function supportSource() {
   });
 }
 
-function alone(status) {
-  page.headline("call.waiting", status);
-}
-
 function showMe() {
-  page.me(el.name.value.trim(), state);
+  if (state.session) page.me(el.name.value.trim(), state);
 }
 
 function mute(muted) {

@@ -11,8 +11,10 @@ const ATTACK_SECONDS = 0.012;
 export const SOUND_SECONDS = STAGGER_SECONDS + NOTE_SECONDS;
 
 export class Sounds {
-  /** `allowed`: false keeps them silent whatever the user chose, as where a call is measured. */
-  constructor({ allowed = true } = {}) {
+  /** `speaker()` is the loudspeaker to play by, "" the system's own. `allowed`: false keeps them silent whatever the user
+   * chose, as where a call is measured. */
+  constructor({ speaker, allowed }) {
+    this.speaker = speaker;
     this.allowed = allowed;
   }
 
@@ -27,7 +29,8 @@ export class Sounds {
   /** `name` is arrive or depart. Where the browser wants a touch of the page first, nothing is heard. */
   play(name) {
     if (!this.on || !this.allowed) return;
-    const context = new AudioContext({ latencyHint: "playback" });
+    const sinkId = this.speaker() || undefined;
+    const context = new AudioContext({ latencyHint: "playback", sinkId });
     ring(context, name);
     setTimeout(() => context.close(), 1000 * (SOUND_SECONDS + 1));
   }

@@ -51,6 +51,10 @@ export class Page {
     write(this.el.status, status);
   }
 
+  alone(status) {
+    this.headline("call.waiting", status);
+  }
+
   /** Whether the connection is broken and being mended: controls that need the server wait. */
   reconnecting(on) {
     document.body.dataset.link = on ? "broken" : "whole";

@@ -133,5 +133,5 @@ async def test_the_loudspeaker_is_chosen_remembered_and_given_up_when_it_goes(br
     again = await _in_call(context, server, "loudspeaker-2")
     await again.wait_for_function("(id) => window.sinks.at(-1) === id", arg=chosen)
     await again.evaluate("window.unplug('Fake Audio Output 1')")
-    await again.wait_for_function("window.sinks.at(-1) === ''")
+    await again.wait_for_function("() => window.sinks.at(-1) === ''")
     await expect(again.locator("#devices-status")).to_contain_text("The system’s own plays on.")

@@ -185,6 +185,23 @@ async def test_a_call_changes_its_language_and_keeps_what_it_says(browser: Brows
     await context.close()
 
 
+@pytest.mark.parametrize("locale", ["en", "de"])
+async def test_nothing_sticks_out_on_a_small_phone(browser: Browser, server: str, locale: str) -> None:
+    context = await browser.new_context(locale=locale, viewport={"width": 360, "height": 740})
+    page = await context.new_page()
+    await page.goto(f"{server}?room=small-{locale}&name=Ida")
+    width = "document.documentElement.scrollWidth"
+    assert await page.evaluate(width) <= 360
+    await page.locator("#join").click()
+    await expect(page.locator("#n-rtt-note")).not_to_be_empty(timeout=PATIENCE_MS)
+    assert await page.evaluate(width) <= 360
+    fits = "[...document.querySelectorAll('#controls button')].every((b) => b.scrollWidth <= b.clientWidth)"
+    assert await page.evaluate(fits)
+    await page.locator("#keys-open").click()
+    assert await page.evaluate("document.querySelector('#keys').scrollWidth <= 360")
+    await context.close()
+
+
 async def test_a_refusal_is_explained_in_the_users_language(browser: Browser, server: str) -> None:
     context = await browser.new_context(locale="de-DE")
     for name in ("Ida", "Ole", "Tom"):

@@ -70,6 +70,24 @@ def _pitch(sound: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     return float(np.argmax(spectrum))
 
 
+@pytest.mark.parametrize("speaker", ["", "headphones"])
+async def test_they_are_played_by_the_loudspeaker_that_was_chosen(browser: Browser, speaker: str) -> None:
+    page = await browser.new_page()
+    await serve_files(page)
+    script = """async (speaker) => {
+      const { Sounds } = await import("/static/sounds.js");
+      const Real = AudioContext;
+      let sink = null;
+      window.AudioContext = class extends Real {
+        constructor({ sinkId, ...rest }) { super(rest); sink = sinkId ?? ""; }
+      };
+      new Sounds({ speaker: () => speaker, allowed: true }).play("arrive");
+      return sink;
+    }"""
+    assert await page.evaluate(script, speaker) == speaker
+    await page.close()
+
+
 async def _join(context: BrowserContext, address: str) -> Page:
     page = await context.new_page()
     await page.goto(address)
