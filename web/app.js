@@ -5,6 +5,7 @@
 // (the way of the sound, instead of the best there is).
 
 import { processing } from "./audio.js";
+import { CheckPanel } from "./check/panel.js";
 import { offerDialog, offerLanguages, offerSwitch, offerThemes } from "./choices.js";
 import { Devices } from "./devices.js";
 import { Problem, missingSupport } from "./errors.js";
@@ -31,6 +32,14 @@ const { el } = page;
 const devices = new Devices({
   microphone: el.microphone, speaker: el.speaker, speakerField: el["speaker-field"], status: el["devices-status"],
 }, deviceProblem);
+const check = new CheckPanel(el.check, {
+  begin: endTrial,
+  open: () => devices.open(processing(state)),
+  use: (audio) => devices.use(audio),
+  speaker: () => devices.speaker,
+  join: () => ({ room: el.room.value.trim() || "check", bitrateKbps: Number(el.bitrate.value), token: token?.text ?? null }),
+  transports: () => chooseTransports(parameters.get("transport")),
+});
 const pictures = new Pictures(el.pictures);
 const support = new Support(el.support);
 const link = new Link(page);
@@ -64,6 +73,7 @@ function start() {
   if (lacking) {
     page.problem(lacking);
     el.join.disabled = el["try-microphone"].disabled = true;
+    el.check.hidden = true;
     return;
   }
   devices.refresh();
@@ -122,6 +132,7 @@ async function join() {
   }
   const attempt = (state.attempt += 1);
   endTrial();
+  check.stop();
   page.clearProblem();
   page.phase = "joining";
   remember("name", name);
@@ -285,6 +296,7 @@ function stepBitrate(steps) {
 }
 
 async function tryMicrophone() {
+  check.stop();
   page.clearProblem();
   const attempt = (state.attempt += 1);
   try {

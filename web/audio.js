@@ -17,6 +17,9 @@ export function processing({ denoise, raw }) {
  * onLost() (the microphone is gone) and onSuspended() (the browser holds the sound back) to hear from it. */
 export class AudioPath {
   frameBytes = HEADER_BYTES + 2 * FRAME_SAMPLES;
+  frameSamples = FRAME_SAMPLES;
+  frameRate = SAMPLE_RATE / FRAME_SAMPLES;
+  headerBytes = HEADER_BYTES;
   onFrame = () => {};
   onLevel = () => {};
   onReport = () => {};
@@ -32,6 +35,19 @@ export class AudioPath {
   #source = null;
   #wanted;
   #changes = Promise.resolve();
+
+  /** A path without devices, to try the way: the node that `signal(context)` makes is what speaks, and what comes back is
+   * heard by nobody. Throws a Problem. */
+  static async openSilent(signal) {
+    const path = new AudioPath(new AudioContext({ sampleRate: SAMPLE_RATE }), { signal });
+    try {
+      await path.#start();
+    } catch (error) {
+      path.close();
+      throw error;
+    }
+    return path;
+  }
 
   /** Opens the microphone (all rates by the browser) and starts the worklets. Throws a Problem. */
   static async open({ deviceId, treatment }) {
@@ -204,7 +220,8 @@ export class AudioPath {
   async #start() {
     await this.#loadWorklets();
     this.#buildNodes();
-    await this.#connectMicrophone();
+    if (this.#wanted.signal) this.#wanted.signal(this.#context).connect(this.#capture);
+    else await this.#connectMicrophone();
     this.#context.onstatechange = () => {
       if (["suspended", "interrupted"].includes(this.#context.state)) this.onSuspended();
     };
@@ -231,7 +248,7 @@ export class AudioPath {
     this.#playback.port.onmessage = ({ data }) => this.onReport(data);
     this.#silence = new GainNode(this.#context, { gain: 0 });
     this.#capture.connect(this.#silence).connect(this.#context.destination); // an unconnected node may not be run
-    this.#playback.connect(this.#context.destination);
+    this.#playback.connect(this.#wanted.signal ? this.#silence : this.#context.destination);
   }
 
   async #openMicrophone() {

@@ -49,8 +49,9 @@ export class Session {
     this.#emit = emit;
   }
 
-  join({ room, name, bitrateKbps, denoise, token }) {
-    this.#wish = { room, name, bitrate_kbps: bitrateKbps, denoise, token, resume: null };
+  /** `check`: alone, and hearing oneself (docs/signalling.md). */
+  join({ room, name, bitrateKbps, denoise, token, check = false }) {
+    this.#wish = { room, name, bitrate_kbps: bitrateKbps, denoise, token, resume: null, check };
     this.#audio.onLevel = (level) => this.#emit("level", { me: level });
     this.#audio.onReport = (report) => {
       this.#heard = report;

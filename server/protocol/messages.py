@@ -57,6 +57,7 @@ class Join:
     denoise: bool = False
     token: Annotated[str, Bounded(TOKEN_LIMIT)] | None = field(default=None, repr=False)
     resume: str | None = field(default=None, repr=False)
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 
 from server.auth import AuthError, Grant
 from server.media.plane import BitrateError
@@ -11,16 +12,23 @@ from server.session.inbox import EndingError
 from server.session.node import Node
 from server.session.visitor import Visitor
 
+CHECK_SECONDS = 30.0
+CHECKS_PER_ADDRESS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A join that may have a seat, if there is one. `bitrate_kbps` holds if it makes the room."""
+    """A join that may have a seat, if there is one. `bitrate_kbps` holds if it makes the room.
+
+    `check`: it is alone in a room of its own, hears itself, and not for long.
+    """
 
     room: str
     name: str
     denoise: bool
     bitrate_kbps: float
     grant: Grant
+    check: bool
 
 
 def pass_entrance(node: Node, join: Join, visitor: Visitor) -> Entry:
@@ -35,7 +43,12 @@ def pass_entrance(node: Node, join: Join, visitor: Visitor) -> Entry:
     except BitrateError as error:
         raise EndingError("failed", Error("bitrate", str(error))) from None
     _check_household(node, visitor)
-    return Entry(join.room, grant.name or join.name, join.denoise, bitrate_kbps, grant)
+    room = join.room
+    if join.check:
+        _check_checks(node, visitor)
+        room = f"check {secrets.token_hex(16)}"  # nobody can guess their way in
+        grant = replace(grant, max_seconds=min(grant.max_seconds or CHECK_SECONDS, CHECK_SECONDS))
+    return Entry(room, grant.name or join.name, join.denoise, bitrate_kbps, grant, join.check)
 
 
 def _check_household(node: Node, visitor: Visitor) -> None:
@@ -47,6 +60,16 @@ def _check_household(node: Node, visitor: Visitor) -> None:
     if taken >= most:
         text = f"all {most} seats that one address may have here are taken from yours"
         raise EndingError("failed", Error("address-full", text))
+
+
+def _check_checks(node: Node, visitor: Visitor) -> None:
+    """Raises EndingError where one address would check too much: a token opens one room, and a check is beyond it."""
+    household = visitor.household
+    running = sum(
+        member.checks and member.visitor.household == household for room in node.rooms for member in room.members
+    )
+    if household and running >= CHECKS_PER_ADDRESS:
+        raise EndingError("failed", Error("address-full", f"{running} checks run from your address already"))
 
 
 def _bitrate(node: Node, join: Join, grant: Grant) -> float:

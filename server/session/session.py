@@ -74,6 +74,7 @@ class Session:
     """From the first message on a socket to the last."""
 
     media: SessionMedia  # from the join on
+    checks = False  # whether it hears itself, to see whether a call would work
 
     def __init__(self, node: Node, visitor: Visitor) -> None:
         self.id = secrets.token_hex(6)
@@ -144,7 +145,7 @@ class Session:
         if join.resume in self._node.resumable:
             return self._hand_over(self._node.resumable[join.resume])
         entry = pass_entrance(self._node, join, self.visitor)
-        self._name, self._denoise, self._grant = entry.name, entry.denoise, entry.grant
+        self._name, self._denoise, self._grant, self.checks = entry.name, entry.denoise, entry.grant, entry.check
         try:
             return await self._sit(self._node.rooms.seat(entry.room, self, entry.bitrate_kbps))
         except SeatError as error:
@@ -193,6 +194,8 @@ class Session:
         n_q = node.media.n_q(room.bitrate_kbps)
         self.media = SessionMedia(node, self.id, self.visitor.loopback, n_q, self._denoise, self._line, self.post)
         self._cleanup.push_async_callback(self.media.close)
+        if self.checks:
+            self.media.listen(self.media)
         for other in others:
             self.media.listen(other.media)
             other.post(OtherJoined(self))
@@ -200,7 +203,8 @@ class Session:
         now = self.joined_at = time.monotonic()
         self._report_at = now + node.limits.stats_seconds
         self._leave_at = now + (self._grant.max_seconds or float("inf"))
-        self._log("session joined", call=room.call, others=len(others), bitrate_kbps=room.bitrate_kbps)
+        facts = {"check": True} if self.checks else {"others": len(others)}
+        self._log("session joined", call=room.call, bitrate_kbps=room.bitrate_kbps, **facts)
         await self._tell(self._joined())
 
     def _joined(self, resumed: bool = False) -> Joined:
@@ -324,7 +328,7 @@ class Session:
     def _line(self, packet: Packet) -> None:
         """From this voice to the other's ear. A voice that has left its seat is heard by nobody."""
         if self in self._seat.room.members:
-            for other in self._seat.others:
+            for other in (self,) if self.checks else self._seat.others:
                 other.media.hear(packet)
 
     async def _tell(self, message: ServerMessage) -> None:

@@ -68,6 +68,10 @@ async def test_before_and_after_a_call(context: BrowserContext, server: str) -> 
     page = await context.new_page()
     await page.goto(f"{server}?room=axe-before&name=Ida")
     await find_nothing(page, "before")
+    await page.locator("#check > summary").click()
+    await page.locator("#check-network").click()
+    await expect(page.locator("#check-network")).to_be_enabled(timeout=2 * PATIENCE_MS)
+    await find_nothing(page, "checked")
     await page.locator("#try-microphone").click()
     await expect(page.locator("#try-microphone")).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
     await find_nothing(page, "trying the microphone")
@@ -89,7 +93,7 @@ async def test_in_a_call(browser: Browser, server: str, language: str) -> None:
     await page.locator("#mute").click()
     await page.locator("#denoise").click()
     await page.locator("#copy").click()
-    for panel in await page.locator("details:not([open]) > summary").all():
+    for panel in await page.locator("details:not([open]) > summary:visible").all():
         await panel.click()
     await expect(page.locator("#denoise-status")).not_to_be_empty(timeout=PATIENCE_MS)
     await find_nothing(page, "call")
