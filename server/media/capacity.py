@@ -11,7 +11,7 @@ import numpy as np
 from codec.engine.base import DecodeStep, EncodeStep, Engine
 
 LOAD = 0.8  # of its cores that a node fills; the rest is for what comes unevenly
-MEDIA_SHARE = 0.02  # of a core, for a participant's WebRTC and everything else but the codec (docs/performance.md)
+MEDIA_SHARE = 0.015  # of a core, for a participant's WebRTC and everything else but the codec (docs/performance.md)
 WARM_UP_FRAMES = 5
 
 
