@@ -45,12 +45,26 @@ inline void store(Element* to, Vector v, int lanes = kWidth) {
     }
 }
 
+inline Floats smaller(Floats a, Floats b) {
+#ifdef __AVX512F__
+    return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+    return a < b ? a : b;
+#endif
+}
+
+inline Floats larger(Floats a, Floats b) {
+#ifdef __AVX512F__
+    return (Floats)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
 // exp(v) - 1 below zero, to the last digits of float32: 2^n (p + 1) - 1 with p = exp(r) - 1, |r| <= ln 2 / 2 (Cephes).
 inline Floats elu(Floats v) {
     const Floats zero{}, magic = splat(12582912.f);
-    const Floats positive = v > zero ? v : zero;
-    Floats x = v < zero ? v : zero;
-    x = x > splat(-40.f) ? x : splat(-40.f);
+    const Floats positive = larger(v, zero), x = larger(smaller(v, zero), splat(-40.f));
     const Floats shifted = x * 1.44269504f + magic, n = shifted - magic;
     const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -62,6 +76,18 @@ inline Floats elu(Floats v) {
     const Ints exponent = ((Ints)shifted << 23) + 0x3f800000;
     const Floats power = (Floats)exponent;
     return positive + (power * p + (power - 1.f));
+}
+
+// The same to within 5e-5 of exp(v), and to its own last digits near zero: for values that are rounded to bfloat16.
+inline Floats rough_elu(Floats v) {
+    const Floats magic = splat(12582912.f), x = larger(smaller(v, Floats{}), splat(-40.f)) * 1.44269504f;
+    const Floats shifted = x + magic, f = x - (shifted - magic);
+    Floats p = f * 9.6181291e-3f + 5.5504109e-2f;  // the series of 2^f, |f| <= 1/2
+    p = p * f + 2.4022651e-1f;
+    p = p * f + 6.9314718e-1f;
+    p = p * f + 1.f;
+    const Ints scaled = (Ints)p + ((Ints)shifted << 23);
+    return larger(v, (Floats)scaled - 1.f);
 }
 
 inline Halves to_halves(Floats v) {  // rounds to the nearest, of equals to the even one
@@ -403,7 +429,12 @@ inline void put(char* row, int output, Floats v, int lanes) {
 
 inline void finish(const Row& row, bool next_half, int output, Floats v, int lanes) {
     store(row.residual + output, v, lanes);
-    if (row.next) (next_half ? put<true> : put<false>)(row.next, output, elu(v), lanes);
+    if (!row.next) return;
+    if (next_half) {
+        put<true>(row.next, output, rough_elu(v), lanes);
+    } else {
+        put<false>(row.next, output, elu(v), lanes);
+    }
 }
 
 inline Floats load(const float* from, int lanes) {
@@ -431,12 +462,13 @@ inline void stage_product(const Matrix& m, const Row* rows, int count, char* roo
 // A residual unit for up to kChunk rows: what lies between its two convolutions never leaves the first-level cache.
 template <Format F>
 inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count, char* room) {
+    constexpr bool kHalf = F != Format::Float;
     alignas(64) uint32_t hidden[kChunk * kMaxHidden];
     const int words = (stage.point.run + kTile - 1) / kTile * kTile;
     if (words > stage.point.run) __builtin_memset(hidden, 0, size_t(count) * words * 4);
     stage_product<F>(stage.main, rows, count, room, [&](int r, int output, Floats v) {
         // Beyond the outputs: zeros.
-        put<F != Format::Float>(reinterpret_cast<char*>(hidden + r * words), output, elu(v), kWidth);
+        put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, kHalf ? rough_elu(v) : elu(v), kWidth);
     });
     for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
     stage_product<F>(stage.point, rows, count, room, [&](int r, int output, Floats v) {
