@@ -12,7 +12,7 @@ from codec.engine.base import DecodeStep, EncodeStep, Engine, State
 
 TRIAL_SECONDS = 2.0
 CONFIRMATIONS = 4
-LEAST_SHRINK = 0.95  # of the count, after a confirmation that missed
+LEAST_SHRINK = 0.85  # of the count, after a confirmation that missed
 BATCH = 8  # streams that one call of the engine computes at most
 
 
