@@ -3,14 +3,11 @@
     AuthError                  there is no right to this; the text is for the person who asked
       UnauthenticatedError     no token, or none that counts: forged, expired, not meant for this (HTTP 401)
       ForbiddenError           a good token, but for something else (HTTP 403)
-
-A token is a JSON Web Token (RFC 7519), signed with HMAC-SHA256 (RFC 7518, 3.2); docs/security.md lists its claims.
 """
 
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -18,9 +15,8 @@ from typing import Any
 
 import jwt
 
-ALGORITHM = "HS256"
-AUDIENCE = "thinline"
-SECRET_BYTES = 32  # RFC 7518, 3.2: a key as long as the hash at the least
+from server.protocol.token import ALGORITHM, AUDIENCE, SECRET_BYTES, sign_token
+
 LEEWAY_SECONDS = 10  # the issuer's clock may be a little ahead or behind
 
 
@@ -87,11 +83,7 @@ class Authority:
         """A token that gives this right, from now on. Raises ForbiddenError where there is no secret to sign with."""
         if self._secret is None:
             raise ForbiddenError("there is no token secret to sign with")
-        now = int(time.time())
         claims = {
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": now + int(lifetime_seconds),
             "role": str(grant.role),
             "room": grant.room,
             "sub": grant.name,
@@ -99,7 +91,7 @@ class Authority:
             "max_seconds": grant.max_seconds,
         }
         given = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(given, self._secret, ALGORITHM)
+        return sign_token(given, self._secret, lifetime_seconds)
 
     def admit(self, token: str | None, room: str, local: bool) -> Grant:
         """The right to call in this room; `local`: the client is a program on this machine. Raises AuthError."""

@@ -8,9 +8,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from math import ceil
 from pathlib import Path
 
-from server.auth import SECRET_BYTES, Opening, is_loopback_name
+from server.auth import Opening, is_loopback_name
 from server.cpus import usable_cores
 from server.protocol import IceServer
+from server.protocol.token import SECRET_BYTES
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 

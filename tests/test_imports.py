@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
         "server.auth", "server.turn", "codec.packet",
     },
     "server.rooms": set(),
-    "server.auth": set(),
+    "server.auth": {"server.protocol.token"},
     "server.turn": {"server.protocol"},
     "server.protocol": {"server.protocol"},
 }  # fmt: skip
@@ -40,7 +40,7 @@ KEEPERS: dict[str, set[str]] = {
     "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus", "codec.bench.opus"},
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
-    "jwt": {"server.auth", "client.load.tokens"},
+    "jwt": {"server.auth", "server.protocol.token"},
     "aiohttp": {"server", "client"},
     "asyncio": {"server", "client"},
 }

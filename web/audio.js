@@ -38,21 +38,18 @@ export class AudioPath {
 
   /** A path without devices, to try the way: the node that `signal(context)` makes is what speaks, and what comes back is
    * heard by nobody. Throws a Problem. */
-  static async openSilent(signal) {
-    const path = new AudioPath(new AudioContext({ sampleRate: SAMPLE_RATE }), { signal });
-    try {
-      await path.#start();
-    } catch (error) {
-      path.close();
-      throw error;
-    }
-    return path;
+  static openSilent(signal) {
+    return AudioPath.#started(new AudioContext({ sampleRate: SAMPLE_RATE }), { signal });
   }
 
   /** Opens the microphone (all rates by the browser) and starts the worklets. Throws a Problem. */
-  static async open({ deviceId, treatment }) {
+  static open({ deviceId, treatment }) {
     const context = new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: "interactive" });
-    const path = new AudioPath(context, { deviceId, treatment });
+    return AudioPath.#started(context, { deviceId, treatment });
+  }
+
+  static async #started(context, wanted) {
+    const path = new AudioPath(context, wanted);
     try {
       await path.#start();
     } catch (error) {

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import jwt
-
 from client.errors import CallError
+from server.protocol.token import SECRET_BYTES, sign_token
 
 VARIABLE = "THINLINE_TOKEN_SECRET"
-LEAST_BYTES = 32  # RFC 7518, 3.2: a key as long as the hash at the least
 
 
 class SecretError(CallError):
@@ -28,13 +25,11 @@ def read_secret(path: Path | None, environment: Mapping[str, str]) -> str | None
     secret = text.strip()
     if not secret and path is None:
         return None
-    if len(secret.encode()) < LEAST_BYTES:
-        raise SecretError(f"{source} holds no token secret: it is under {LEAST_BYTES} bytes")
+    if len(secret.encode()) < SECRET_BYTES:
+        raise SecretError(f"{source} holds no token secret: it is under {SECRET_BYTES} bytes")
     return secret
 
 
 def token_for(room: str, secret: str, seconds: float) -> str:
     """A token that lets whoever has it into this room, from now on for so long."""
-    now = int(time.time())
-    claims = {"aud": "thinline", "iat": now, "exp": now + int(seconds), "role": "caller", "room": room}
-    return jwt.encode(claims, secret, "HS256")
+    return sign_token({"role": "caller", "room": room}, secret, seconds)

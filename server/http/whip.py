@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -241,19 +242,12 @@ def _value(sdp: str, attribute: str) -> str | None:
 def _refused(status: int, text: str) -> web.HTTPException:
     """The answer to a request that can't be fulfilled, to be raised."""
     headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
-    return _REFUSALS[status](text=f"{text}\n", headers=headers)
+    return _Refusal(status, text=f"{text}\n", headers=headers)
 
 
-_REFUSALS: dict[int, type[web.HTTPError]] = {
-    400: web.HTTPBadRequest,
-    401: web.HTTPUnauthorized,
-    404: web.HTTPNotFound,
-    409: web.HTTPConflict,
-    412: web.HTTPPreconditionFailed,
-    415: web.HTTPUnsupportedMediaType,
-    422: web.HTTPUnprocessableEntity,
-    428: web.HTTPPreconditionRequired,
-    429: web.HTTPTooManyRequests,
-    500: web.HTTPInternalServerError,
-    503: web.HTTPServiceUnavailable,
-}
+class _Refusal(web.HTTPError):
+    """Of any status: sessions refuse for many reasons."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str]) -> None:
+        self.status_code = status
+        super().__init__(text=text, headers=headers)

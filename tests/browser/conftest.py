@@ -9,15 +9,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from codec.audiofile import read_audio, write_audio
+from tests.browser.chromium import chromium
 
 CLIPS = ("ljspeech_0", "vctk-hifigan_ms_gt_2")  # a woman and a man, 9.7 and 7.8 s
 LEAD_IN_SECONDS = 0.5
@@ -45,6 +48,13 @@ def _clip(source: Path, target: Path) -> Path:
     silence = np.zeros(round(LEAD_IN_SECONDS * MICROPHONE_RATE), np.float32)
     write_audio(target, np.concatenate([silence, pcm]), MICROPHONE_RATE)
     return target
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all tests of a module that runs in one loop; its microphone beeps."""
+    async with chromium() as browser:
+        yield browser
 
 
 @dataclass(frozen=True)

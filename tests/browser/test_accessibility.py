@@ -10,7 +10,6 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from server.auth import Authority, Grant, Role, new_secret
-from tests.browser.chromium import chromium
 from tests.browser.conftest import serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -25,12 +24,6 @@ def closed_server() -> Iterator[str]:
     """The address of a server that has operators."""
     with serve(THINLINE_TOKEN_SECRET=SECRET) as served:
         yield served.address
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.pages import serve_files, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -23,12 +22,6 @@ LITERAL = re.compile(r'"([\w.-]+)"')
 MADE_UP = re.compile(r"`([\w.-]*\$\{[^`]*)`")  # a key that is put together, such as `problem.${code}.title`
 COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 IMPORT = "(await import('/static/i18n.js'))"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

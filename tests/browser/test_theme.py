@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.pages import watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -17,12 +13,6 @@ LINE_COLOUR = """() => {
   const canvas = document.querySelector("#line");
   return [...canvas.getContext("2d").getImageData(10, canvas.height / 2, 1, 1).data];
 }"""
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 async def expect_theme(page: Page, theme: str) -> None:

@@ -172,7 +172,6 @@ struct Row {
     const float* film;   // scale [outputs], shift [outputs]; mostly null
 };
 
-// Where inputs become digits and their sums lie: only the Byte format asks for it.
 #ifdef __AVX512VNNI__
 
 // Inputs that meet int8 weights: whole numbers of 16 bits, times a scale that makes the row's greatest fit. The upper
