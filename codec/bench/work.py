@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from codec.config import CodecConfig
 
 WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
-ENTRY_BYTES = 1  # of a codebook's numbers, in every precision: so coarse a scan finds all that may be nearest
+NUMBERS_PER_BYTE = 2  # of codebooks, in every precision: so coarse a scan leaves few entries that may be nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +74,4 @@ def step_work(config: CodecConfig, n_q: int) -> Work:
 def step_bytes(config: CodecConfig, n_q: int, precision: str) -> int:
     """Of weights and codebooks that a step must read."""
     networks = encoder_work(config) + decoder_work(config)
-    return networks.weights * WEIGHT_BYTES[precision] + search_work(config, n_q).weights * ENTRY_BYTES
+    return networks.weights * WEIGHT_BYTES[precision] + search_work(config, n_q).weights // NUMBERS_PER_BYTE

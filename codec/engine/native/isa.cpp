@@ -28,6 +28,7 @@ typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
+typedef int8_t Bytes __attribute__((vector_size(kWidth)));
 
 inline Floats splat(float value) { return Floats{} + value; }
 inline Floats load(const float* from) {
@@ -52,6 +53,9 @@ inline Floats smaller(Floats a, Floats b) {
     return a < b ? a : b;
 #endif
 }
+
+inline float smaller(float a, float b) { return a < b ? a : b; }
+inline float larger(float a, float b) { return a > b ? a : b; }
 
 inline Floats larger(Floats a, Floats b) {
 #ifdef __AVX512F__
@@ -553,54 +557,132 @@ void run(const Network& network, Stream* streams, int count, char* room) {
 #endif
 }
 
-inline Floats lane_sums(const float* a, const float* b, int n) {
-    Floats sum{};
-    for (int i = 0; i + kWidth <= n; i += kWidth) sum += load(a + i) * load(b + i);
+inline float sum_of(Floats lanes) {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps((__m512)lanes);
+#else
+    float sum = 0;
+    for (int i = 0; i < kWidth; ++i) sum += lanes[i];
     return sum;
+#endif
 }
 
 inline float dot(const float* a, const float* b, int n) {
-    const Floats lanes = lane_sums(a, b, n);
-    float sum = 0;
-    for (int i = 0; i < kWidth; ++i) sum += lanes[i];
+    Floats lanes{};
+    for (int i = 0; i + kWidth <= n; i += kWidth) lanes += load(a + i) * load(b + i);
+    float sum = sum_of(lanes);
     for (int i = n - n % kWidth; i < n; ++i) sum += a[i] * b[i];
     return sum;
 }
 
-// Of half the squared distance to each entry, but for the residual's own norm: what int8 leaves possible at the least, and
-// the entries that may be nearest by that, in order -> how many they are.
-inline int scan(const Codebooks& books, int stage, const float* residual, int* candidates, char* room) {
-    alignas(64) uint32_t x[kMaxHidden];
+// sum + the products of kWordSteps steps and as many digits.
+inline Ints add_steps(Ints sum, const int8_t* digits, Words w) {
+#ifdef __AVX512VNNI__
+    uint32_t lower, upper;
+    __builtin_memcpy(&lower, digits, 4);
+    __builtin_memcpy(&upper, digits + 4, 4);
+    const Words halves = Words{} + 0x0f0f0f0f;
+    sum = (Ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(w & halves), _mm512_set1_epi32(lower));
+    return (Ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(w >> 4 & halves), _mm512_set1_epi32(upper));
+#else
+    for (int k = 0; k < kWordSteps; ++k) sum += (Ints)(w >> (k % 4 * 8 + k / 4 * 4) & 15) * digits[k];
+    return sum;
+#endif
+}
+
+// A residual as the scan of one codebook takes it.
+struct Probe {
+    alignas(64) int8_t digits[kMaxDimension];
+    float scale;   // of a digit
+    float middle;  // times kMiddle: the sum of the digits
+    float reach;   // by how many of an entry's errors a scanned product may be off
+
+    Probe(const Codebooks& books, int stage, const float* residual) {
+        const int row = books.words * kWordSteps;
+        const float *center = books.centers + stage * row, *width = books.widths + stage * row;
+        alignas(64) float whole[kMaxDimension] = {};
+        __builtin_memcpy(whole, residual, books.dimension * sizeof(float));
+        Floats wide[kMaxDimension / kWidth], distance{}, greatest{}, lost{}, sum{};
+        for (int k = 0; k < row; k += kWidth) {
+            const Floats offset = load(whole + k) - load(center + k);
+            const Floats v = wide[k / kWidth] = offset * load(width + k);
+            distance += offset * offset;
+            greatest = larger(greatest, larger(v, -v));
+        }
+        float most = 0;
+        for (int i = 0; i < kWidth; ++i) most = larger(most, greatest[i]);
+        scale = most / 127;
+        const float inverse = most > 0 ? 127 / most : 0;
+        const Floats magic = splat(12582912.f);  // added and taken away again, it leaves whole numbers
+        for (int k = 0; k < row; k += kWidth) {
+            const Floats v = wide[k / kWidth], digit = (v * inverse + magic) - magic;
+            const Floats error = (v - digit * scale) / load(width + k);
+            lost += error * error;
+            sum += digit;
+            store(digits + k, __builtin_convertvector(digit, Bytes));
+        }
+        middle = sum_of(sum);
+        // A little more than it needs to be, for sums in float32.
+        reach = 1.001f * (__builtin_sqrtf(sum_of(distance)) + books.lengths[stage] * __builtin_sqrtf(sum_of(lost)));
+    }
+};
+
+// P panels of entries: the least that half the squared distance to each can be, but for the residual's own part, and
+// the least of the most that it can be.
+template <int P>
+inline void scan(const Codebooks& books, size_t first, const Probe& probe, float* least, Floats& limit) {
+    Ints sums[P * kParts] = {};
+    const uint32_t* steps = books.steps + first * books.words;
+    for (int k = 0; k < books.words; ++k)
+#pragma GCC unroll 32
+        for (int p = 0; p < P * kParts; ++p) {
+            const uint32_t* at = steps + ((p / kParts) * books.words + k) * kPanel + (p % kParts) * kWidth;
+            sums[p] = add_steps(sums[p], probe.digits + k * kWordSteps, *reinterpret_cast<const Words*>(at));
+        }
+#pragma GCC unroll 32
+    for (int p = 0; p < P * kParts; ++p) {
+        const Floats product = (__builtin_convertvector(sums[p], Floats) - kMiddle * probe.middle) * probe.scale;
+        const Words grain = *reinterpret_cast<const Words*>(books.grains + first + p * kWidth);
+        const Floats middle = load(books.around + first + p * kWidth) - (Floats)(grain & 0xffff0000u) * product;
+        const Floats slack = (Floats)(grain << 16) * probe.reach;
+        store(least + p * kWidth, middle - slack);
+        limit = smaller(limit, middle + slack);
+    }
+}
+
+// The entries that may be nearest, in order -> how many they are.
+inline int scan(const Codebooks& books, int stage, const float* residual, int* candidates) {
+    constexpr int kAbreast = kSums >= 4 ? 4 : 1;
     alignas(64) float least[kMaxEntries];
-    for (int i = 0; i < books.dimension; i += kWidth)
-        put<true>(reinterpret_cast<char*>(x), i, load(residual + i, books.dimension - i), books.dimension - i);
-    const size_t first = size_t(stage) * books.size;
-    Matrix m = books.scan;
-    m.weights += first / kPanel * panel_words(m);
-    m.bias += first;
-    m.scales += first;
-    m.sums += first;
-    const Row row{x, nullptr, nullptr, nullptr};
-    const float norm = __builtin_sqrtf(dot(residual, residual, books.dimension));
-    Floats greatest = splat(__builtin_huge_valf());
-    product<Format::Byte>(m, &row, 1, room, [&](int, int output, Floats v) {
-        const Floats slack = load(books.slacks + first + output) * norm;
-        store(least + output, v - slack, kWidth);
-        greatest = v + slack < greatest ? v + slack : greatest;
-    });
-    float limit = greatest[0];
-    for (int i = 1; i < kWidth; ++i) limit = greatest[i] < limit ? greatest[i] : limit;
+    const Probe probe(books, stage, residual);
+    Floats limits = splat(__builtin_huge_valf());
+    const size_t begin = size_t(stage) * books.size;
+    int n = 0;
+    for (; n + kAbreast * kPanel <= books.size; n += kAbreast * kPanel)
+        scan<kAbreast>(books, begin + n, probe, least + n, limits);
+    for (; n < books.size; n += kPanel) scan<1>(books, begin + n, probe, least + n, limits);
+    float limit = limits[0];
+    for (int i = 1; i < kWidth; ++i) limit = smaller(limit, limits[i]);
     int count = 0;
+#ifdef __AVX512F__
+    __m512i entries = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int i = 0; i < books.size; i += kWidth, entries = _mm512_add_epi32(entries, _mm512_set1_epi32(kWidth))) {
+        const __mmask16 near = _mm512_cmp_ps_mask(_mm512_load_ps(least + i), _mm512_set1_ps(limit), _CMP_NGT_UQ);
+        _mm512_storeu_si512(candidates + count, _mm512_maskz_compress_epi32(near, entries));
+        count += __builtin_popcount(near);
+    }
+#else
     for (int i = 0; i < books.size; ++i) {
         candidates[count] = i;
         count += !(least[i] > limit);
     }
+#endif
     return count;
 }
 
-inline int nearest(const Codebooks& books, int stage, const float* residual, char* room) {
-    int candidates[kMaxEntries + 1];
-    const int count = scan(books, stage, residual, candidates, room);
+inline int nearest(const Codebooks& books, int stage, const float* residual) {
+    int candidates[kMaxEntries + kWidth];
+    const int count = scan(books, stage, residual, candidates);
     const float* entries = books.entries + size_t(stage) * books.size * books.dimension;
     const float* half_norms = books.half_norms + size_t(stage) * books.size;
     for (int i = 0; i < count; ++i)
@@ -648,7 +730,7 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
         for (int i = 0; i < count; ++i) {
             if (stage >= call.n_q[i]) continue;
             float* z = streams[i].residual;
-            const int code = nearest(model.codebooks, stage, z, scratch->digits);
+            const int code = nearest(model.codebooks, stage, z);
             const float* entry = model.codebooks.entries + (size_t(stage) * model.codebooks.size + code) * dimension;
             for (int k = 0; k < dimension; ++k) z[k] -= entry[k];
             call.codes[i][stage] = static_cast<int16_t>(code);

@@ -97,6 +97,19 @@ struct Arena {
     }
 };
 
+// The bits of a number above zero that is no less and has zeros in the lower half.
+uint32_t rounded_up(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return (bits + 0xffff) & 0xffff0000u;
+}
+
+float as_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
 uint16_t to_half(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
@@ -210,42 +223,74 @@ struct Handle {
 
     Codebooks codebooks(const ModelSpec& spec) {
         const int count = spec.quantizers, size = spec.entries, d = spec.dimension;
-        Codebooks books{count, size, d, {}, nullptr, nullptr, nullptr};
-        books.entries = copy(spec.codebooks, size_t(count) * size * d, size_t(count) * size * d);
-        float* half_norms = arena.take<float>(size_t(count) * size);
-        std::vector<float> negative(size_t(count) * size * d);
-        for (int i = 0; i < count * size; ++i) {
-            double sum = 0;
-            for (int k = 0; k < d; ++k) {
-                const float value = spec.codebooks[size_t(i) * d + k];
-                sum += double(value) * value;
-                negative[size_t(i) * d + k] = -value;
+        const size_t all = size_t(count) * size;
+        Codebooks books{count, size, d, (d + kPanel - 1) / kPanel * (kPanel / kWordSteps)};
+        uint32_t* steps = arena.take<uint32_t>(all * books.words);
+        uint32_t* grains = arena.take<uint32_t>(all);
+        float *around = arena.take<float>(all), *half_norms = arena.take<float>(all), *lengths = arena.take<float>(count);
+        const int row = books.words * kWordSteps;
+        float *centers = arena.take<float>(count * row), *widths = arena.take<float>(count * row);
+        books.entries = copy(spec.codebooks, all * d, all * d);
+        for (int book = 0; book < count; ++book) {
+            const size_t first = size_t(book) * size;
+            float *center = centers + book * row, *width = widths + book * row;
+            for (int k = d; k < row; ++k) width[k] = 1;
+            measure(books.entries + first * d, size, d, center, width);
+            for (int n = 0; n < size; ++n) {
+                const float* entry = books.entries + (first + n) * d;
+                double norm = 0, distance = 0, greatest = 0;
+                for (int k = 0; k < d; ++k) {
+                    const double offset = double(entry[k]) - center[k];
+                    norm += double(entry[k]) * entry[k], distance += offset * offset;
+                    greatest = fmax(greatest, fabs(offset) / width[k]);
+                }
+                const uint32_t scale_bits = rounded_up(float(fmax(greatest / kMiddle, 1e-12)));
+                double error = 0, squares = 0;
+                for (int k = 0; k < d; ++k) {
+                    const double offset = double(entry[k]) - center[k], unit = as_float(scale_bits) * width[k];
+                    const int step = int(fmin(15, fmax(0, rint(offset / unit + kMiddle))));
+                    const double coarse = unit * (step - kMiddle);
+                    error += (coarse - offset) * (coarse - offset), squares += coarse * coarse;
+                    const size_t word = (first + n) / kPanel * books.words + k / kWordSteps;
+                    const int place = k % kWordSteps;
+                    steps[word * kPanel + n % kPanel] |= uint32_t(step) << (place % 4 * 8 + place / 4 * 4);
+                }
+                const uint32_t error_bits = rounded_up(float(sqrt(error) + 1e-12));
+                grains[first + n] = scale_bits | error_bits >> 16;
+                lengths[book] = fmaxf(lengths[book], float(sqrt(squares)) / as_float(error_bits));
+                half_norms[first + n] = float(norm / 2), around[first + n] = float(distance / 2);
             }
-            half_norms[i] = float(sum / 2);
         }
-        books.half_norms = half_norms;
-        books.scan = matrix(negative.data(), half_norms, count * size, 1, d, 0, 0, Format::Byte);
-        books.slacks = slacks(books.scan, negative.data(), half_norms, d);
-        books.scan.outputs = size;
+        books.steps = steps, books.grains = grains, books.around = around, books.half_norms = half_norms;
+        books.centers = centers, books.widths = widths, books.lengths = lengths;
         return books;
     }
 
-    // A sum of products is off by no more than its factors' norms allow: by the residual's times that of what an entry [d]
-    // lost in int8, and by the entry's times that of what the residual lost: 2^-9 of its norm in bfloat16, a little in
-    // 16 bits, and a little for float32 sums.
-    const float* slacks(const Matrix& scan, const float* entries, const float* half_norms, int d) {
-        float* slacks = arena.take<float>(scan.outputs);
-        for (int n = 0; n < scan.outputs; ++n) {
-            double sum = 0;
-            for (int k = 0; k < d; ++k) {
-                const size_t word = size_t(n / kPanel) * scan.padded + k / 4;
-                const int8_t* steps = reinterpret_cast<const int8_t*>(scan.weights + word * kPanel + n % kPanel);
-                const double error = double(steps[k % 4]) * scan.scales[n] - entries[size_t(n) * d + k];
-                sum += error * error;
+    // The center is where the sum of the distances to all entries is least (Weiszfeld's iteration): entries near it, that
+    // most residuals are near to, have the finest steps. On each axis a step is as the root of the deviation: so the
+    // errors are smallest that tell least apart.
+    static void measure(const float* entries, int size, int d, float* center, float* width) {
+        constexpr int kIterations = 16;
+        std::vector<double> sums(d), from(d);
+        for (int iteration = 0; iteration <= kIterations; ++iteration) {
+            double weights = 0;
+            sums.assign(d, 0);
+            for (int n = 0; n < size; ++n) {
+                const float* entry = entries + size_t(n) * d;
+                double distance = 0;
+                for (int k = 0; k < d; ++k) distance += (entry[k] - from[k]) * (entry[k] - from[k]);
+                const double weight = iteration == 0 ? 1 : 1 / fmax(sqrt(distance), 1e-12);
+                for (int k = 0; k < d; ++k) sums[k] += weight * entry[k];
+                weights += weight;
             }
-            slacks[n] = float(sqrt(sum) + 0.0025 * sqrt(2.0 * half_norms[n]));
+            for (int k = 0; k < d; ++k) from[k] = sums[k] / weights;
         }
-        return slacks;
+        for (int k = 0; k < d; ++k) {
+            center[k] = float(from[k]);
+            double squares = 0;
+            for (int n = 0; n < size; ++n) squares += pow(entries[size_t(n) * d + k] - from[k], 2);
+            width[k] = float(fmax(pow(squares / size, 0.25), 1e-12));
+        }
     }
 
     Handle(const ModelSpec& spec, const Backend* chosen) : backend(chosen) {

@@ -1,6 +1,6 @@
 // What a model is once its weights are packed: plain data, read by the code of every instruction set.
 //
-// This header and step.h are compiled once for each instruction set. They use no inline functions of the standard
+// This header and isa.cpp are compiled once for each instruction set. They use no inline functions of the standard
 // library: the linker keeps one copy of those, and it might be one that this processor can't run.
 #pragma once
 #include <stddef.h>
@@ -11,9 +11,12 @@ namespace thinline {
 constexpr int kPanel = 16;     // outputs that lie side by side in packed weights: 64 bytes of 32-bit words
 constexpr int kTile = 16;      // words of a run that a matrix unit takes at a time
 constexpr int kMaxBatch = 16;  // streams that one pass through the weights serves
-constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit, and of a projected embedding
+constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit
+constexpr int kMaxDimension = 256;  // numbers of a projected embedding
 constexpr int kMaxEntries = 1024;
 constexpr int kChunk = 16;  // rows that go through a stage together
+constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
+constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
 enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
 
@@ -50,13 +53,20 @@ struct Network {
     size_t far_bytes;
 };
 
-// Entries are scanned in int8, then those that may be nearest are compared in float32.
+// Entries are scanned in steps of four bits, then those that may be nearest are compared in float32. Scanned is the
+// distance between residual and entry as seen from the codebook's center. An entry's number k is about scale * widths[k]
+// * (step - kMiddle); with all of them so, it is `error` away from where it is.
 struct Codebooks {
     int count, size, dimension;
-    Matrix scan;              // of all codebooks, one after the other; `outputs` of one
+    int words;                // of steps in a row of kWordSteps each, filled up to a multiple of kPanel
+    const uint32_t* steps;    // [count][size / kPanel][words][kPanel]
+    const uint32_t* grains;   // [count][size]: scale and error, in the upper and lower half as bfloat16
+    const float* around;      // [count][size]: half the squared distance between entry and center
+    const float* centers;     // [count][words * kWordSteps]
+    const float* widths;      // the same
+    const float* lengths;     // [count]: an entry's in steps, divided by its error, at the most
     const float* entries;     // [count][size][dimension]
     const float* half_norms;  // [count][size]
-    const float* slacks;      // [count][size]: by how much of the residual's norm a scanned score may be off
 };
 
 struct Model {

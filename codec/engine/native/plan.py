@@ -9,6 +9,7 @@ search dimension, the decoder's first with the projection back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from codec.config import CodecConfig
 Floats = NDArray[np.float32]
 Tensors = dict[str, Floats]
 
-LAST_ROWS = 16  # samples that the decoder's last convolution makes at a time, side by side in one vector
+LANES = 16  # outputs that a vector or a tile makes at a time
 
 
 class Product(NamedTuple):
@@ -104,26 +105,36 @@ def _first(config: CodecConfig, tensors: Tensors) -> Product:
 
 
 def _last(config: CodecConfig, tensors: Tensors) -> Stage:
-    """One sample is one output, which would leave a vector nearly empty: so LAST_ROWS windows, each a row later, are
-    one wide window with as many outputs, most of its weights zero."""
+    """One sample is one output, which would leave a vector nearly empty: so the windows of many are one."""
     product, width = _product(tensors, "decoder.last"), config.channels
-    window = (config.kernel + LAST_ROWS - 1) * width
-    weights = np.zeros((LAST_ROWS, window), dtype=np.float32)
-    for row in range(LAST_ROWS):
-        weights[row, row * width :][: product.weights.size] = product.weights[0]
-    wide = Product(weights, np.repeat(product.bias, LAST_ROWS))
+    wide, run = _together(product, LANES, 1, width), (config.kernel + LANES - 1) * width
     rows, context = config.hop, config.kernel - 1
-    return Stage(wide, width, context, rows, rows // LAST_ROWS, 1, window, 0, LAST_ROWS * width, single=True)
+    return Stage(wide, width, context, rows, rows // LANES, 1, run, 0, LANES * width, single=True)
 
 
 def _units(config: CodecConfig, tensors: Tensors, block: str, width: int, rows: int) -> list[Stage]:
+    """Where half the width fills no vector, rows are taken together: a window that holds those of all of them, as many
+    times the outputs, most weights zero."""
     stages = []
     for index, dilation in enumerate(config.dilations):
         dilated, pointwise = (_product(tensors, f"{block}.units.{index}.{part}") for part in ("dilated", "pointwise"))
-        taps, run = (1, config.kernel * width) if dilation == 1 else (config.kernel, width)
         context = (config.kernel - 1) * dilation
-        stages.append(Stage(dilated, width, context, rows, rows, taps, run, dilation * width, width, pointwise))
+        count = gcd(max(1, LANES // (width // 2)), context, rows)
+        taps, run = (1, config.kernel * width) if dilation == 1 else (config.kernel, width)
+        main, point = _together(dilated, count, taps, width), _together(pointwise, count, 1, width // 2)
+        run += (count - 1) * width
+        sizes = (count * width, context // count, rows // count, rows // count)
+        stages.append(Stage(main, *sizes, taps, run, dilation * width, count * width, point))
     return stages
+
+
+def _together(product: Product, count: int, taps: int, step: int) -> Product:
+    """`count` rows as one, whose runs begin `step` inputs apart and stand side by side in one run."""
+    outputs, run = len(product.weights), product.weights.shape[1] // taps
+    weights = np.zeros((count, outputs, taps, run + (count - 1) * step), dtype=np.float32)
+    for row in range(count):
+        weights[row, :, :, row * step :][..., :run] = product.weights.reshape(outputs, taps, run)
+    return Product(weights.reshape(count * outputs, -1), np.tile(product.bias, count))
 
 
 def _windows(

@@ -58,7 +58,7 @@ def test_search_is_a_product_with_each_codebook() -> None:
 
 def test_bytes_follow_the_precision_but_for_the_codebooks() -> None:
     config = CodecConfig()
-    codebooks = 8 * 1024 * 64
+    codebooks = 8 * 1024 * 64 // 2
     networks = encoder_work(config).weights + decoder_work(config).weights
     assert [step_bytes(config, 8, precision) - codebooks for precision in ("fp32", "bf16", "int8")] == [
         4 * networks,

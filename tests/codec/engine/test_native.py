@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from codec.audiofile import read_audio
 from codec.config import CodecConfig
@@ -16,7 +17,8 @@ from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Engine
 from codec.engine.native import PRECISIONS, NativeEngine, choose_set
 from codec.engine.native.binding import instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
-from codec.weights import open_weights, shipped
+from codec.engine.torch import TorchEngine
+from codec.weights import Weights, open_weights, shipped
 from tests.codec.steps import decoded, encoded
 
 # What coarse weights may cost on real speech; docs/engine.md has what was measured.
@@ -85,6 +87,26 @@ def test_fp32_gives_the_references_codes_and_sound(
     # Of two entries equally near, rounding may choose either; test_engines.py proves such ties to be ties.
     assert sum(np.array_equal(*pair) for pair in zip(given, codes, strict=True)) >= 0.98 * len(codes)
     np.testing.assert_allclose(decoded(exact, codes), pcm, rtol=0, atol=1e-5)
+
+
+def test_odd_codebooks_are_searched_as_well(instruction_set: str, speech: Pcm, tmp_path: Path) -> None:
+    """Entries of all sizes, crowded, all the same, and with one far outside: what a coarse scan finds hard."""
+    weights = open_weights(shipped("base"))
+    tensors, rng = load_file(weights.file("model.safetensors")), np.random.default_rng(5)
+    books = tensors["quantizer.codebooks"]
+    normal = rng.standard_normal((4, *books.shape[1:])) / 8
+    books[0] = normal[0] * 10 ** rng.uniform(-4, 1, (len(normal[0]), 1))
+    books[1] = normal[1, 0] + 0.02 * normal[1]
+    books[2] = 0
+    books[3] = normal[3]
+    books[3, 5] *= 1000
+    save_file(tensors, tmp_path / "model.safetensors")
+    odd = Weights(tmp_path, "odd", weights.config)
+    given = np.array(encoded(NativeEngine(odd, "fp32", instruction_set), speech, n_q=8))
+    wanted = np.array(encoded(TorchEngine(odd), speech, n_q=8))
+    assert len(np.unique(wanted[:, 0])) > 8
+    assert (wanted[:, 2] == 0).all()
+    assert (given == wanted).all(axis=1).mean() >= 0.98
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
