@@ -22,7 +22,6 @@ constexpr int kWidth = 8, kRows = 4, kSums = 4;
 constexpr int kWidth = 4, kRows = 2, kSums = 2;
 #endif
 constexpr int kParts = kPanel / kWidth;
-constexpr int kLinesAhead = 192;  // of weights, brought nearer with each chunk of rows
 
 typedef float Floats __attribute__((vector_size(4 * kWidth)));
 typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
@@ -270,102 +269,117 @@ struct Number {
     static constexpr int value = N;
 };
 
-constexpr int kSumsBytes = kChunk * kPanel * 4;  // of a tile of sums
-
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
     uint16_t bytes[16] = {};
     uint8_t rows[16] = {};
 };
 
-// Tiles 0 to 3 hold sums and 4 the rows of input, `rows` of each; 5 and 6 hold weights, kTile words of kPanel outputs.
+// Tiles 0 to 3 hold sums, 4 and 7 rows of input, `rows` of each; 5 and 6 hold weights, kTile words of kPanel outputs.
 inline void shape_tiles(int rows) {
     TileShapes shapes;
-    for (int tile = 0; tile < 7; ++tile) shapes.bytes[tile] = 64, shapes.rows[tile] = tile < 5 ? rows : kTile;
+    for (int tile = 0; tile < 8; ++tile) shapes.bytes[tile] = 64, shapes.rows[tile] = tile < 5 || tile == 7 ? rows : kTile;
     asm volatile("" : : "m"(shapes));  // GCC believes that the next line reads only the first eight bytes
     _tile_loadconfig(&shapes);
 }
 
-#define TILE_PRODUCTS(sums, weights)       \
-    if constexpr (F == Format::Byte) {     \
-        _tile_dpbusd(sums, 4, weights);    \
-    } else {                               \
-        _tile_dpbf16ps(sums, 4, weights);  \
+#define TILE_PRODUCTS(sums, inputs, weights)    \
+    if constexpr (F == Format::Byte) {          \
+        _tile_dpbusd(sums, inputs, weights);    \
+    } else {                                    \
+        _tile_dpbf16ps(sums, inputs, weights);  \
     }
 
-template <Format F, int P>
-inline void multiply_tiles(const Matrix& m, const Row* rows, int count, const uint32_t* weights, void* products) {
+#define TILE_ROWS(tile, group)                                                               \
+    if (even) {                                                                              \
+        _tile_loadd(tile, rows[group * height].x + at, stride * 4);                          \
+    } else {                                                                                 \
+        for (int r = 0; r < height && group * height + r < count; ++r)                       \
+            __builtin_memcpy(gathered + r * kTile, rows[group * height + r].x + at, kTile * 4); \
+        _tile_loadd(tile, gathered, kTile * 4);                                              \
+    }
+
+// P panels of G tiles of `height` rows; P * G is at most 4.
+template <Format F, int P, int G>
+inline void multiply_tiles(const Matrix& m, const Row* rows, int count, int height, const uint32_t* weights, void* products) {
     char* const sums = static_cast<char*>(products);
-    alignas(64) uint32_t gathered[kChunk * kTile];
+    alignas(64) uint32_t gathered[kTile * kTile];
     const ptrdiff_t stride = count > 1 ? rows[1].x - rows[0].x : 0;
     const bool even = rows[count - 1].x - rows[0].x == stride * (count - 1) && stride >= 0;
     const size_t panel = panel_words(m);
     _tile_zero(0);
-    if constexpr (P > 1) _tile_zero(1);
-    if constexpr (P > 2) {
+    if constexpr (P * G > 1) _tile_zero(1);
+    if constexpr (P * G > 2) {
         _tile_zero(2);
         _tile_zero(3);
     }
     for (int tap = 0; tap < m.taps; ++tap)
         for (int k = 0; k < m.padded; k += kTile, weights += kTile * kPanel) {
             const int at = tap * m.tap_stride + k;
-            if (even) {
-                _tile_loadd(4, rows[0].x + at, stride * 4);
-            } else {
-                for (int r = 0; r < count; ++r) __builtin_memcpy(gathered + r * kTile, rows[r].x + at, kTile * 4);
-                _tile_loadd(4, gathered, kTile * 4);
-            }
+            TILE_ROWS(4, 0);
             _tile_loadd(5, weights, kPanel * 4);
-            TILE_PRODUCTS(0, 5);
+            TILE_PRODUCTS(0, 4, 5);
+            if constexpr (G > 1) {
+                TILE_ROWS(7, 1);
+                TILE_PRODUCTS(1, 7, 5);
+            }
             if constexpr (P > 1) {
                 _tile_loadd(6, weights + panel, kPanel * 4);
-                TILE_PRODUCTS(1, 6);
+                if constexpr (G == 1) {
+                    TILE_PRODUCTS(1, 4, 6);
+                } else {
+                    TILE_PRODUCTS(2, 4, 6);
+                    TILE_PRODUCTS(3, 7, 6);
+                }
             }
             if constexpr (P > 2) {
                 _tile_loadd(5, weights + 2 * panel, kPanel * 4);
-                TILE_PRODUCTS(2, 5);
+                TILE_PRODUCTS(2, 4, 5);
                 _tile_loadd(6, weights + 3 * panel, kPanel * 4);
-                TILE_PRODUCTS(3, 6);
+                TILE_PRODUCTS(3, 4, 6);
             }
         }
+    const int bytes = height * kPanel * 4;
     _tile_stored(0, sums, kPanel * 4);
-    if constexpr (P > 1) _tile_stored(1, sums + kSumsBytes, kPanel * 4);
-    if constexpr (P > 2) {
-        _tile_stored(2, sums + 2 * kSumsBytes, kPanel * 4);
-        _tile_stored(3, sums + 3 * kSumsBytes, kPanel * 4);
+    if constexpr (P * G > 1) _tile_stored(1, sums + bytes, kPanel * 4);
+    if constexpr (P * G > 2) {
+        _tile_stored(2, sums + 2 * bytes, kPanel * 4);
+        _tile_stored(3, sums + 3 * bytes, kPanel * 4);
     }
 }
 
+#undef TILE_ROWS
 #undef TILE_PRODUCTS
 
-template <int P, class Body>
-inline void tile_block(const Matrix& m, const Row* rows, int count, int first, const Body& body) {
-    alignas(64) float sums[P * kChunk * kPanel];
-    multiply_tiles<Format::Half, P>(m, rows, count, m.weights + first * panel_words(m), sums);
+template <int P, int G, class Body>
+inline void tile_block(const Matrix& m, const Row* rows, int count, int height, int first, const Body& body) {
+    alignas(64) float sums[P * G * kTile * kPanel];
+    multiply_tiles<Format::Half, P, G>(m, rows, count, height, m.weights + first * panel_words(m), sums);
     for (int p = 0; p < P; ++p) {
         const int output = (first + p) * kPanel;
         const Floats bias = load(m.bias + output);
-        for (int r = 0; r < count; ++r) body(r, output, load(sums + (p * kChunk + r) * kPanel) + bias);
+        for (int r = 0; r < count; ++r) body(r, output, load(sums + (p * G * height + r) * kPanel) + bias);
     }
 }
 
 template <int P, class Body>
-inline void tile_block(const Digits& d, int count, int first, const Body& body) {
-    alignas(64) Ints sums[P * kChunk];
-    multiply_tiles<Format::Byte, P>(d.m, d.rows, 2 * count, d.m.weights + first * panel_words(d.m), sums);
+inline void tile_block(const Digits& d, int count, int height, int first, const Body& body) {
+    alignas(64) Ints sums[P * kTile];
+    multiply_tiles<Format::Byte, P, 1>(d.m, d.rows, 2 * count, height, d.m.weights + first * panel_words(d.m), sums);
     for (int p = 0; p < P; ++p) {
         const int output = (first + p) * kPanel;
         for (int r = 0; r < count; ++r)
-            body(r, output, d.value(r, output, sums[p * kChunk + r], sums[p * kChunk + count + r]));
+            body(r, output, d.value(r, output, sums[p * height + r], sums[p * height + count + r]));
     }
 }
 
-// Four panels at a time, then two, then one: block(how many, the first).
-template <class Block>
+// Most panels at a time, then fewer: block(how many, the first).
+template <int most, class Block>
 inline void by_panels(const Matrix& m, const Block& block) {
     const int panels = (m.outputs + kPanel - 1) / kPanel;
     int first = 0;
-    for (; first + 4 <= panels; first += 4) block(Number<4>{}, first);
+    if constexpr (most == 4)
+        for (; first + 4 <= panels; first += 4) block(Number<4>{}, first);
     for (; first + 2 <= panels; first += 2) block(Number<2>{}, first);
     if (first < panels) block(Number<1>{}, first);
 }
@@ -447,16 +461,24 @@ inline Floats load(const float* from, int lanes) {
     return v;
 }
 
+// `height`: rows of a tile, as they were shaped.
 template <Format F, class Body>
-inline void stage_product(const Matrix& m, const Row* rows, int count, char* room, const Body& body) {
+inline void stage_product(const Matrix& m, const Row* rows, int count, int height, char* room, const Body& body) {
 #ifdef __AMX_BF16__
-    if constexpr (F == Format::Half)
-        return by_panels(m, [&](auto panels, int first) {
-            tile_block<decltype(panels)::value>(m, rows, count, first, body);
+    if constexpr (F == Format::Half) {
+        if (count > height)
+            return by_panels<2>(m, [&](auto panels, int first) {
+                tile_block<decltype(panels)::value, 2>(m, rows, count, height, first, body);
+            });
+        return by_panels<4>(m, [&](auto panels, int first) {
+            tile_block<decltype(panels)::value, 1>(m, rows, count, height, first, body);
         });
+    }
     if constexpr (F == Format::Byte) {
         const Digits d(m, rows, count, room);
-        return by_panels(m, [&](auto panels, int first) { tile_block<decltype(panels)::value>(d, count, first, body); });
+        return by_panels<4>(m, [&](auto panels, int first) {
+            tile_block<decltype(panels)::value>(d, count, height, first, body);
+        });
     }
 #endif
     product<F>(m, rows, count, room, body);
@@ -464,25 +486,25 @@ inline void stage_product(const Matrix& m, const Row* rows, int count, char* roo
 
 // A residual unit for up to kChunk rows: what lies between its two convolutions never leaves the first-level cache.
 template <Format F>
-inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count, char* room) {
+inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count, int height, char* room) {
     constexpr bool kHalf = F != Format::Float;
     alignas(64) uint32_t hidden[kChunk * kMaxHidden];
     const int words = (stage.point.run + kTile - 1) / kTile * kTile;
     if (words > stage.point.run) __builtin_memset(hidden, 0, size_t(count) * words * 4);
-    stage_product<F>(stage.main, rows, count, room, [&](int r, int output, Floats v) {
+    stage_product<F>(stage.main, rows, count, height, room, [&](int r, int output, Floats v) {
         // Beyond the outputs: zeros.
         put<kHalf>(reinterpret_cast<char*>(hidden + r * words), output, kHalf ? rough_elu(v) : elu(v), kWidth);
     });
     for (int r = 0; r < count; ++r) rows[r].x = hidden + r * words;
-    stage_product<F>(stage.point, rows, count, room, [&](int r, int output, Floats v) {
+    stage_product<F>(stage.point, rows, count, height, room, [&](int r, int output, Floats v) {
         const int lanes = stage.point.outputs - output;
         finish(rows[r], next_half, output, v + load(rows[r].residual + output, lanes), lanes);
     });
 }
 
 template <Format F>
-inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count, char* room) {
-    stage_product<F>(stage.main, rows, count, room, [&](int r, int output, Floats v) {
+inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count, int height, char* room) {
+    stage_product<F>(stage.main, rows, count, height, room, [&](int r, int output, Floats v) {
         if (const float* film = rows[r].film)
             v = v * load(film + output) + load(film + stage.main.outputs + output);
         finish(rows[r], next_half, output, v, stage.main.outputs - output);
@@ -499,17 +521,9 @@ struct Stream {
     const float* film;
 };
 
-// Weights that the stages ahead will want, on their way into the second-level cache while this one computes.
-struct Ahead {
-    const char *at, *end;
-    void bring(int lines) {
-        for (; lines > 0 && at < end; --lines, at += 64) __builtin_prefetch(at, 0, 2);
-    }
-};
-
 // The stage's input lies in buffers[parity], but for the context.
 template <Format F>
-void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, Ahead& ahead, char* room) {
+void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count, int parity, char* room) {
     const size_t context = stage.context * row_bytes(stage);
     for (int i = 0; i < count; ++i) {
         char *state = streams[i].state + stage.state_offset, *rows = streams[i].buffers[parity];
@@ -520,17 +534,23 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
     const int outputs = stage.unit ? stage.point.outputs : stage.main.outputs;
     const bool next_half = next && reads_halves(*next);
     const size_t next_bytes = size_t(outputs) * (next_half ? 2 : 4);
-    constexpr int most = F == Format::Byte ? kChunk / 2 : kChunk;
-    const int chunk = stage.rows_out % most == 0 ? most : stage.rows_out % 8 == 0 ? 8 : most;
-    int stream = 0, row = 0;
+    const bool apart = stage.rows_out > kTile;  // chunks end where a stream does, so that their rows are evenly spaced
+    constexpr int most = F == Format::Byte ? kTile / 2 : kTile;
+    int chunk = stage.rows_out % most == 0 ? most : stage.rows_out % 8 == 0 ? 8 : most, height = 0;
 #ifdef __AMX_BF16__
-    const int shaped = at_most(chunk, stage.rows_out * count);
-    if (F != Format::Float) shape_tiles(F == Format::Byte ? 2 * shaped : shaped);
+    if (F == Format::Half && apart) {
+        const int tiles = (stage.rows_out + kTile - 1) / kTile;
+        height = (stage.rows_out + tiles - 1) / tiles, chunk = 2 * height;
+    } else {
+        chunk = most, height = at_most(most, stage.rows_out * count) * (F == Format::Byte ? 2 : 1);
+    }
+    if (F != Format::Float) shape_tiles(height);
 #endif
-    for (int left = stage.rows_out * count; left > 0; left -= chunk) {
-        ahead.bring(kLinesAhead);
+    int stream = 0, row = 0;
+    for (int left = stage.rows_out * count, taken; left > 0; left -= taken) {
+        taken = at_most(chunk, apart ? stage.rows_out - row : left);
         Row rows[kChunk];
-        for (int r = 0; r < at_most(left, chunk); ++r) {
+        for (int r = 0; r < taken; ++r) {
             const Stream& s = streams[stream];
             rows[r].x = reinterpret_cast<const uint32_t*>(s.buffers[parity]) + size_t(row) * stage.main.row_stride;
             rows[r].residual = s.residual + size_t(row) * outputs;
@@ -538,19 +558,18 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
             rows[r].film = stage.film ? s.film : nullptr;
             if (++row == stage.rows_out) row = 0, ++stream;
         }
-        (stage.unit ? unit_rows<F> : plain_rows<F>)(stage, next_half, rows, at_most(left, chunk), room);
+        (stage.unit ? unit_rows<F> : plain_rows<F>)(stage, next_half, rows, taken, height, room);
     }
 }
 
 // `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
 void run(const Network& network, Stream* streams, int count, char* room) {
-    Ahead ahead{network.far_weights, network.far_weights + network.far_bytes};
     for (int i = 0; i < network.count; ++i) {
         const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
         const auto step = stage.main.format == Format::Float  ? run_stage<Format::Float>
                           : stage.main.format == Format::Half ? run_stage<Format::Half>
                                                               : run_stage<Format::Byte>;
-        step(stage, next, streams, count, i % 2, ahead, room);
+        step(stage, next, streams, count, i % 2, room);
     }
 #ifdef __AMX_BF16__
     _tile_release();

@@ -191,7 +191,7 @@ struct Handle {
 
     Network network(const StageSpec* specs, int count) {
         Stage* stages = arena.take<Stage>(count);
-        Network network{stages, count, 0, nullptr, 0};
+        Network network{stages, count, 0};
         for (int i = 0; i < count; ++i) {
             const StageSpec& spec = specs[i];
             const Format format = Format(spec.format);
@@ -212,11 +212,6 @@ struct Handle {
             if (bytes > buffer_bytes) buffer_bytes = bytes;
             const size_t products = size_t(spec.rows_out) * (stage.unit ? spec.hidden_outputs : spec.outputs);
             if (products > residual_floats) residual_floats = products;
-            const size_t weight_bytes = size_t(spec.outputs) * spec.taps * stage.main.padded * sizeof(uint32_t);
-            if (weight_bytes > network.far_bytes) {
-                network.far_bytes = weight_bytes;
-                network.far_weights = reinterpret_cast<const char*>(stage.main.weights);
-            }
         }
         return network;
     }

@@ -9,12 +9,12 @@
 namespace thinline {
 
 constexpr int kPanel = 16;     // outputs that lie side by side in packed weights: 64 bytes of 32-bit words
-constexpr int kTile = 16;      // words of a run that a matrix unit takes at a time
+constexpr int kTile = 16;      // words of a run, and rows, that a matrix unit takes at a time
 constexpr int kMaxBatch = 16;  // streams that one pass through the weights serves
 constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit
 constexpr int kMaxDimension = 256;  // numbers of a projected embedding
 constexpr int kMaxEntries = 1024;
-constexpr int kChunk = 16;  // rows that go through a stage together
+constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
@@ -49,8 +49,6 @@ struct Network {
     const Stage* stages;
     int count;
     size_t state_bytes;
-    const char* far_weights;  // of the stage that has the most
-    size_t far_bytes;
 };
 
 // Entries are scanned in steps of four bits, then those that may be nearest are compared in float32. Scanned is the
