@@ -7,9 +7,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-# Magnitudes are floored 60 dB below the example's own level, or else pauses and inaudible overtones, where logarithms
+# Magnitudes are floored 44 dB below the example's own level, or else pauses and inaudible overtones, where logarithms
 # are steepest, get all the gradient; and at -100 dBFS in any case, or else quiet examples would.
-FLOOR_BELOW_LEVEL = 0.001
+FLOOR_BELOW_LEVEL = 0.006
 LEAST_FLOOR = 1e-5
 COMPRESSION = 0.3  # the ear's loudness exponent, used on spectra by speech enhancement
 PHASE_LIMIT_HZ = 4000  # about where the ear stops following phase; above, it would only push the sound towards zero

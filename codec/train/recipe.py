@@ -16,8 +16,8 @@ class Recipe:
 
     preset: str = "base"
     steps: int = 20_000
-    batch: int = 8
-    frames: int = 40
+    batch: int = 5
+    frames: int = 64
     continuous_steps: int = 1_000  # before the quantizer comes in
     continuous_learning_rate: float = 4e-3  # until then; with a quantizer it would outrun the codebooks
     learning_rate: float = 1e-3  # from then on, at its peak
