@@ -37,13 +37,15 @@ ARROWS: dict[str, set[str]] = {
 KEEPERS: dict[str, set[str]] = {
     "aiortc": {"server.rtc", "client.caller"},
     "aioice": {"server.rtc", "client.caller"},
-    "av": {"server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus", "codec.bench.opus"},
+    "av": {
+        "server.rtc", "client.caller", "codec.audiofile", "codec.evaluation.opus", "codec.bench.opus", "codec.libopus",
+    },
     "torch": {"codec"},
     "nats": {"server.cluster.nats"},
     "jwt": {"server.auth", "server.protocol.token"},
     "aiohttp": {"server", "client"},
     "asyncio": {"server", "client"},
-}
+}  # fmt: skip
 
 # What runs without torch installed, each with everything that it pulls in when it is imported.
 SERVING = (

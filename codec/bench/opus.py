@@ -5,27 +5,22 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from av import AudioFrame, CodecContext
-from av.audio.codeccontext import AudioCodecContext
+from av import AudioFrame
 
 from codec.bench.sound import voice
 from codec.bench.timing import Spread, time_calls
 from codec.config import PRESETS
+from codec.evaluation.opus import create_decoder, create_encoder
 
 SAMPLE_RATE = 24_000
-BITRATE_BPS = 12_000
+BITRATE_KBPS = 12
 FRAME = SAMPLE_RATE // 50
 
 
 def measure_opus(seconds: float) -> dict[str, object]:
     """Encoding and decoding of frames of 20 ms, mono, complexity 10; decoded at 48 kHz, the one rate of FFmpeg's."""
-    encoder, decoder = CodecContext.create("libopus", "w"), CodecContext.create("libopus", "r")
-    assert isinstance(encoder, AudioCodecContext)
-    assert isinstance(decoder, AudioCodecContext)
-    encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = SAMPLE_RATE, "mono", "flt", BITRATE_BPS
-    encoder.options = {"application": "voip", "frame_duration": "20", "compression_level": "10"}
-    encoder.open()
-    decoder.sample_rate, decoder.layout, decoder.extradata = 48_000, "mono", encoder.extradata
+    encoder = create_encoder(BITRATE_KBPS)
+    decoder = create_decoder(encoder.extradata)
     frames = max(1, round(seconds * SAMPLE_RATE / FRAME))
     sound = voice(PRESETS["base"], 3 * frames).reshape(-1)[: frames * FRAME].reshape(frames, 1, FRAME)
     clock = iter(range(10**9))
@@ -39,7 +34,7 @@ def measure_opus(seconds: float) -> dict[str, object]:
     wall_ms, cpu_ms = time_calls(step, len(sound))
     spread = Spread.of(wall_ms)
     return {
-        "name": f"Opus {BITRATE_BPS // 1000} kbit/s",
+        "name": f"Opus {BITRATE_KBPS} kbit/s",
         "frame_ms": 20.0,
         "step_ms": {"median": spread.median, "p99": spread.p99},
         "cpu_ms": float(np.median(cpu_ms)),

@@ -64,10 +64,16 @@ def encode(encoder: AudioCodecContext, pcm: Pcm) -> list[Packet[AudioStream]]:
     return packets
 
 
-def decode(packets: list[Packet[AudioStream]], header: bytes | None) -> Pcm:
+def create_decoder(header: bytes | None) -> AudioCodecContext:
+    """For what an encoder with this `extradata` makes."""
     decoder = CodecContext.create("libopus", "r")
     assert isinstance(decoder, AudioCodecContext)
     decoder.sample_rate, decoder.layout, decoder.extradata = _DECODED_RATE, "mono", header
+    return decoder
+
+
+def decode(packets: list[Packet[AudioStream]], header: bytes | None) -> Pcm:
+    decoder = create_decoder(header)
     resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
     frames = [frame for packet in packets for frame in decoder.decode(packet)]
     resampled = [out for frame in [*frames, None] for out in resampler.resample(frame)]

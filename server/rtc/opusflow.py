@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from codec.libopus import SAMPLE_RATE, OpusDecoder, OpusEncoder, Samples, packet_samples
 from server.media.frame import message_of, parts_of
 from server.media.sequence import distance
-from server.rtc.libopus import SAMPLE_RATE, OpusDecoder, OpusEncoder, Samples, packet_samples
 
 HOP = 320
 TICKS_A_SAMPLE = 2  # RTP's clock for Opus runs at 48 kHz

@@ -10,10 +10,10 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from codec.libopus import OpusError
 from server.protocol import IceServer, TransportName
 from server.rtc.channel import ChannelTransport
 from server.rtc.interfaces import loopback_offered
-from server.rtc.libopus import OpusError
 from server.rtc.offer import MOST_CANDIDATES, cause_of, check_candidate, read_offer
 from server.rtc.opus import OpusTransport
 from server.rtc.pcm import RtpTransport

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ctypes.util import find_library
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from codec.engine import load_engine
 from codec.engine.base import Engine, Pcm
 from codec.evaluation import opusplc
 from codec.evaluation.loss import COPIES, Sender, codec, losses, plain
+from codec.libopus import opus_available
 from codec.redundancy import NO_REDUNDANCY
 
 FRAME_SECONDS = 320 / 24000
@@ -62,7 +61,7 @@ def test_copies_take_the_place_of_lost_packets(engine: Engine, clip: Pcm) -> Non
     assert error(two, 40) < error(one, 40) or error(one, 40) < error(none, 40)
 
 
-@pytest.mark.skipif(find_library("opus") is None, reason="libopus is not installed")
+@pytest.mark.skipif(not opus_available(), reason="libopus is not installed")
 def test_opus_conceals_by_itself(clip: Pcm) -> None:
     lost = np.zeros(50, bool)
     whole = opusplc.conceal(clip, 12, lost)

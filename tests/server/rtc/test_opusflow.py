@@ -7,8 +7,8 @@ import contextlib
 import numpy as np
 import pytest
 
+from codec.libopus import OpusDecoder, OpusEncoder, OpusError, packet_samples
 from server.media.frame import message_of, parts_of
-from server.rtc.libopus import OpusDecoder, OpusEncoder, OpusError, packet_samples
 from server.rtc.opusflow import HOP, FrameMaker, PacketMaker
 
 RATE = 24_000

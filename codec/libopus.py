@@ -39,7 +39,10 @@ def _library() -> ctypes.CDLL:
     name = str(brought[0]) if brought else find_library("opus")
     if name is None:
         raise OpusError("this system has no libopus")
-    library = ctypes.CDLL(name)
+    try:
+        library = ctypes.CDLL(name)
+    except OSError as error:
+        raise OpusError(f"{name} can't be loaded: {error}") from None
     for function in ("opus_decoder_create", "opus_encoder_create"):
         getattr(library, function).restype = c_void_p
     library.opus_strerror.restype = c_char_p
@@ -57,7 +60,7 @@ def opus_available() -> bool:
     """Whether this system has the library."""
     try:
         return _library() is not None
-    except (OpusError, OSError):
+    except OpusError:
         return False
 
 
