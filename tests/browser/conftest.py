@@ -57,6 +57,20 @@ async def browser() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture
+async def fresh() -> AsyncIterator[Browser]:
+    """One for each test; its microphone beeps."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def speaking(clips: list[Path]) -> AsyncIterator[Browser]:
+    """One for each test; its microphone speaks the first clip."""
+    async with chromium(clips[0]) as browser:
+        yield browser
+
+
 @dataclass(frozen=True)
 class Server:
     """A server process and the address of its page."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +29,6 @@ PLAYED_HOOK = """{
 }"""
 
 
-@pytest.fixture
-async def browser(clips: list[Path]) -> AsyncIterator[Browser]:
-    async with chromium(clips[0]) as browser:
-        yield browser
-
-
 async def _open(browser: Browser, address: str, **context: object) -> Page:
     made = await browser.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900}, **context)  # type: ignore[arg-type]
     await hook_tap(made)
@@ -47,8 +40,8 @@ async def _open(browser: Browser, address: str, **context: object) -> Page:
     return page
 
 
-async def test_a_verdict_is_plain(browser: Browser) -> None:
-    page = await browser.new_page()
+async def test_a_verdict_is_plain(speaking: Browser) -> None:
+    page = await speaking.new_page()
     await serve_files(page)
     verdicts = await page.evaluate(
         """async () => {
@@ -67,8 +60,8 @@ async def test_a_verdict_is_plain(browser: Browser) -> None:
     assert verdicts == ["nothing", "silent", "quiet", "fine", "clipping"]
 
 
-async def test_a_delay_is_found_and_other_sound_is_not_taken_for_it(browser: Browser) -> None:
-    page = await browser.new_page()
+async def test_a_delay_is_found_and_other_sound_is_not_taken_for_it(speaking: Browser) -> None:
+    page = await speaking.new_page()
     await serve_files(page)
     steps = await page.evaluate(
         """async () => {
@@ -82,8 +75,8 @@ async def test_a_delay_is_found_and_other_sound_is_not_taken_for_it(browser: Bro
     assert steps == [70, None]
 
 
-async def test_one_hears_oneself_and_the_microphone_is_let_go(browser: Browser, server: str, out: Path) -> None:
-    page = await _open(browser, f"{server}?raw=1")
+async def test_one_hears_oneself_and_the_microphone_is_let_go(speaking: Browser, server: str, out: Path) -> None:
+    page = await _open(speaking, f"{server}?raw=1")
     complaints = watch(page)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
@@ -112,8 +105,8 @@ async def test_a_dead_microphone_is_told(server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["rtp", "channel", "opus"])
-async def test_the_network_is_tried_with_real_sound(browser: Browser, server: str, out: Path, transport: str) -> None:
-    page = await _open(browser, f"{server}?room=try&transport={transport}")
+async def test_the_network_is_tried_with_real_sound(speaking: Browser, server: str, out: Path, transport: str) -> None:
+    page = await _open(speaking, f"{server}?room=try&transport={transport}")
     complaints = watch(page)
     await page.locator("#check-network").focus()
     await page.keyboard.press("Enter")
@@ -134,24 +127,24 @@ async def test_the_network_is_tried_with_real_sound(browser: Browser, server: st
     await expect(page.locator("#check")).to_be_hidden()
 
 
-async def test_the_check_needs_a_token_where_a_call_does(browser: Browser, out: Path) -> None:
+async def test_the_check_needs_a_token_where_a_call_does(speaking: Browser, out: Path) -> None:
     secret = new_secret()
     token = Authority(secret, Opening.NOBODY).issue(Grant(Role.CALLER, "kitchen"), 3600)
     with serve(THINLINE_TOKEN_SECRET=secret) as guarded:
-        stranger = await _open(browser, guarded.address)
+        stranger = await _open(speaking, guarded.address)
         await stranger.locator("#check-network").click()
         await expect(stranger.locator("#check-network-status")).to_contain_text(
             "You need another link", timeout=PATIENCE_MS
         )
         await expect(stranger.locator("#check-steps li[data-ok=false]")).to_contain_text("or does not let this page in")
         await stranger.screenshot(path=out / "check-refused.png")
-        guest = await _open(browser, f"{guarded.address}#token={token}")
+        guest = await _open(speaking, f"{guarded.address}#token={token}")
         await guest.locator("#check-network").click()
         await expect(guest.locator("#check-network-status")).to_contain_text("A call will work", timeout=PATIENCE_MS)
 
 
-async def test_a_server_that_is_not_there_is_told(browser: Browser, own_server: Server) -> None:
-    page = await _open(browser, own_server.address)
+async def test_a_server_that_is_not_there_is_told(speaking: Browser, own_server: Server) -> None:
+    page = await _open(speaking, own_server.address)
     own_server.stop()
     await page.locator("#check-network").click()
     await expect(page.locator("#check-network-status")).to_contain_text(
@@ -159,8 +152,8 @@ async def test_a_server_that_is_not_there_is_told(browser: Browser, own_server: 
     )
 
 
-async def test_a_call_ends_a_check_that_runs(browser: Browser, server: str) -> None:
-    page = await _open(browser, f"{server}?room=at-once&name=Ida")
+async def test_a_call_ends_a_check_that_runs(speaking: Browser, server: str) -> None:
+    page = await _open(speaking, f"{server}?room=at-once&name=Ida")
     await page.locator("#check-network").click()
     await page.locator("#join").click()
     await expect(page.locator("#controls")).to_be_visible(timeout=PATIENCE_MS)

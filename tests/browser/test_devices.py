@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.pages import watch
 from tests.browser.recording import hook_tap
 
@@ -45,12 +43,6 @@ HOOKS = """{
 }"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
 async def _context(browser: Browser) -> BrowserContext:
     context = await browser.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900})
     await hook_tap(context)
@@ -69,8 +61,8 @@ async def _uses(page: Page, label: str) -> None:
     await page.wait_for_function(f"(label) => {LIVE}.join() === label", arg=label)
 
 
-async def test_the_microphone_changes_in_mid_call_and_is_remembered(browser: Browser, server: str, out: Path) -> None:
-    context = await _context(browser)
+async def test_the_microphone_changes_in_mid_call_and_is_remembered(fresh: Browser, server: str, out: Path) -> None:
+    context = await _context(fresh)
     page = await _in_call(context, server, "other-microphone")
     complaints = watch(page)
     await page.locator("#microphone").select_option(label="Fake Audio Input 1")
@@ -87,8 +79,8 @@ async def test_the_microphone_changes_in_mid_call_and_is_remembered(browser: Bro
     assert complaints == []
 
 
-async def test_a_microphone_that_is_unplugged_is_stood_in_for_until_it_is_back(browser: Browser, server: str) -> None:
-    page = await _in_call(await _context(browser), server, "unplugged")
+async def test_a_microphone_that_is_unplugged_is_stood_in_for_until_it_is_back(fresh: Browser, server: str) -> None:
+    page = await _in_call(await _context(fresh), server, "unplugged")
     await page.locator("#microphone").select_option(label="Fake Audio Input 2")
     await _uses(page, "Fake Audio Input 2")
     await page.evaluate("window.unplug('Fake Audio Input 2')")
@@ -102,8 +94,8 @@ async def test_a_microphone_that_is_unplugged_is_stood_in_for_until_it_is_back(b
     await expect(page.locator("#microphone option:checked")).to_have_text("Fake Audio Input 2")
 
 
-async def test_the_last_microphone_that_goes_away_is_a_problem_with_a_way_out(browser: Browser, server: str) -> None:
-    page = await _in_call(await _context(browser), server, "last-one")
+async def test_the_last_microphone_that_goes_away_is_a_problem_with_a_way_out(fresh: Browser, server: str) -> None:
+    page = await _in_call(await _context(fresh), server, "last-one")
     await page.evaluate("""() => {
       window.open_ = navigator.mediaDevices.getUserMedia;
       navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
@@ -115,16 +107,16 @@ async def test_the_last_microphone_that_goes_away_is_a_problem_with_a_way_out(br
     await _uses(page, "Fake Default Audio Input")
 
 
-async def test_a_remembered_microphone_that_is_not_there_is_no_obstacle(browser: Browser, server: str) -> None:
-    context = await _context(browser)
+async def test_a_remembered_microphone_that_is_not_there_is_no_obstacle(fresh: Browser, server: str) -> None:
+    context = await _context(fresh)
     await context.add_init_script("localStorage.setItem('thinline-microphone', 'from-another-life')")
     page = await _in_call(context, server, "another-life")
     await expect(page.locator("#devices-status")).to_have_text(re.compile("not there. In use: Fake"))
     await expect(page.locator("#problem")).to_be_hidden()
 
 
-async def test_the_loudspeaker_is_chosen_remembered_and_given_up_when_it_goes(browser: Browser, server: str) -> None:
-    context = await _context(browser)
+async def test_the_loudspeaker_is_chosen_remembered_and_given_up_when_it_goes(fresh: Browser, server: str) -> None:
+    context = await _context(fresh)
     page = await _in_call(context, server, "loudspeaker")
     await expect(page.locator("#speaker-field")).to_be_visible()
     await page.locator("#speaker").select_option(label="Fake Audio Output 1")

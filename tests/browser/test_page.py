@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,12 +20,6 @@ PATIENCE_MS = 15_000
 VANISHED_MS = 10_000  # the server notices within 5 s; the rest is for a slow machine
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 async def _open(browser: Browser, address: str, **context: object) -> Page:
@@ -52,8 +45,8 @@ async def _picture(page: Page, out: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_lobby_offers_a_room_and_a_link(browser: Browser, server: str, out: Path, scheme: str) -> None:
-    page = await _open(browser, server, color_scheme=scheme)
+async def test_the_lobby_offers_a_room_and_a_link(fresh: Browser, server: str, out: Path, scheme: str) -> None:
+    page = await _open(fresh, server, color_scheme=scheme)
     room = await page.locator("#room").input_value()
     assert re.fullmatch(r"[a-z]+-[a-z]+-\d{3}", room)
     assert (await page.locator("#link").input_value()).endswith(f"/?room={room}")
@@ -61,8 +54,8 @@ async def test_the_lobby_offers_a_room_and_a_link(browser: Browser, server: str,
     await _picture(page, out, f"lobby-{scheme}")
 
 
-async def test_a_call_can_be_joined_and_left_by_keyboard_alone(browser: Browser, server: str) -> None:
-    page = await _open(browser, server)
+async def test_a_call_can_be_joined_and_left_by_keyboard_alone(fresh: Browser, server: str) -> None:
+    page = await _open(fresh, server)
     complaints = watch(page)
     await page.reload()
     await _tab_to(page, "name")
@@ -91,8 +84,8 @@ async def _tab_to(page: Page, identifier: str) -> None:
     pytest.fail(f"#{identifier} is not reached by the Tab key")
 
 
-async def test_leaving_releases_the_microphone_and_one_may_come_back(browser: Browser, server: str) -> None:
-    context = await browser.new_context()
+async def test_leaving_releases_the_microphone_and_one_may_come_back(fresh: Browser, server: str) -> None:
+    context = await fresh.new_context()
     await hook_tap(context)
     page = await context.new_page()
     await page.goto(f"{server}?room=come-back&name=Ida&autojoin=1")
@@ -107,8 +100,8 @@ async def test_leaving_releases_the_microphone_and_one_may_come_back(browser: Br
     await _join(page)
 
 
-async def test_denoise_takes_over_from_the_browsers_noise_suppression(browser: Browser, server: str) -> None:
-    context = await browser.new_context()
+async def test_denoise_takes_over_from_the_browsers_noise_suppression(fresh: Browser, server: str) -> None:
+    context = await fresh.new_context()
     await hook_tap(context)
     page = await context.new_page()
     await page.goto(f"{server}?room=suppression&name=Ida&autojoin=1")
@@ -125,10 +118,10 @@ async def test_denoise_takes_over_from_the_browsers_noise_suppression(browser: B
         assert now["echoCancellation"] is True
 
 
-async def test_a_third_person_reads_that_the_room_is_full(browser: Browser, server: str, out: Path) -> None:
+async def test_a_third_person_reads_that_the_room_is_full(fresh: Browser, server: str, out: Path) -> None:
     for name in ("Ida", "Ole"):
-        await _join(await _open(browser, f"{server}?room=full-house&name={name}&autojoin=1"))
-    third = await _open(browser, f"{server}?room=full-house&name=Tom&autojoin=1")
+        await _join(await _open(fresh, f"{server}?room=full-house&name={name}&autojoin=1"))
+    third = await _open(fresh, f"{server}?room=full-house&name=Tom&autojoin=1")
     await expect(third.locator("#problem-title")).to_have_text("This room is full", timeout=PATIENCE_MS)
     await _picture(third, out, "error")
     await third.emulate_media(color_scheme="dark")
@@ -141,8 +134,8 @@ async def test_a_third_person_reads_that_the_room_is_full(browser: Browser, serv
     await expect(third.locator("#problem")).to_be_hidden()
 
 
-async def test_a_browser_that_dies_is_missed_by_the_other(browser: Browser, server: str) -> None:
-    page = await _open(browser, f"{server}?room=lost&name=Ida&autojoin=1")
+async def test_a_browser_that_dies_is_missed_by_the_other(fresh: Browser, server: str) -> None:
+    page = await _open(fresh, f"{server}?room=lost&name=Ida&autojoin=1")
     await _join(page)
     async with chromium() as doomed:
         await _join(await _open(doomed, f"{server}?room=lost&name=Ole&autojoin=1"))
@@ -170,8 +163,8 @@ async def test_a_page_without_https_says_so(server: str) -> None:
         await expect(page.locator("#join")).to_be_disabled()
 
 
-async def test_a_server_that_goes_away_is_waited_for_until_one_leaves(browser: Browser, own_server: Server) -> None:
-    page = await _open(browser, f"{own_server.address}?room=gone&name=Ida&autojoin=1")
+async def test_a_server_that_goes_away_is_waited_for_until_one_leaves(fresh: Browser, own_server: Server) -> None:
+    page = await _open(fresh, f"{own_server.address}?room=gone&name=Ida&autojoin=1")
     await _join(page)
     own_server.stop()
     await expect(page.locator("#headline")).to_contain_text("Reconnecting", timeout=PATIENCE_MS)
@@ -182,8 +175,8 @@ async def test_a_server_that_goes_away_is_waited_for_until_one_leaves(browser: B
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_text_colour_stands_out_from_its_paper(browser: Browser, server: str, scheme: str) -> None:
-    page = await _open(browser, server, color_scheme=scheme)
+async def test_every_text_colour_stands_out_from_its_paper(fresh: Browser, server: str, scheme: str) -> None:
+    page = await _open(fresh, server, color_scheme=scheme)
     names = ["paper", "alarm-paper", "ink", "soft", "me", "them", "alarm", "edge"]
     read = "(names) => names.map((n) => getComputedStyle(document.documentElement).getPropertyValue('--' + n).trim())"
     colour = dict(zip(names, await page.evaluate(read, names), strict=True))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.pages import serve_files, watch
 
 pytestmark = pytest.mark.browser
@@ -35,12 +33,6 @@ TAPS_HOOK = """{
 }"""
 
 
-@pytest.fixture
-async def browser(clips: list[Path]) -> AsyncIterator[Browser]:
-    async with chromium(clips[0]) as browser:
-        yield browser
-
-
 async def _in_call(browser: Browser, server: str, room: str, **context: object) -> Page:
     made = await browser.new_context(viewport={"width": 1280, "height": 900}, **context)  # type: ignore[arg-type]
     await made.add_init_script(TAPS_HOOK)
@@ -54,8 +46,8 @@ async def _shades(page: Page, name: str, at_least: int) -> None:
     await page.wait_for_function(f"([name, least]) => ({SHADES})(name)[0] >= least", arg=[name, at_least])
 
 
-async def test_each_row_shows_the_frequency_that_is_marked_beside_it(browser: Browser) -> None:
-    page = await browser.new_page()
+async def test_each_row_shows_the_frequency_that_is_marked_beside_it(speaking: Browser) -> None:
+    page = await speaking.new_page()
     await serve_files(page)
     rows = await page.evaluate(
         """async () => {
@@ -74,10 +66,10 @@ async def test_each_row_shows_the_frequency_that_is_marked_beside_it(browser: Br
         assert abs(loudest + 0.5 - marked) <= 1
 
 
-async def test_both_voices_are_drawn_in_both_themes(browser: Browser, server: str, out: Path) -> None:
-    ida = await _in_call(browser, server, "pictures", color_scheme="light")
+async def test_both_voices_are_drawn_in_both_themes(speaking: Browser, server: str, out: Path) -> None:
+    ida = await _in_call(speaking, server, "pictures", color_scheme="light")
     complaints = watch(ida)
-    await _in_call(browser, server, "pictures")
+    await _in_call(speaking, server, "pictures")
     for name in ("said", "heard"):
         await _shades(ida, name, 60)
     await ida.wait_for_timeout(4000)
@@ -93,8 +85,8 @@ async def test_both_voices_are_drawn_in_both_themes(browser: Browser, server: st
     assert complaints == []
 
 
-async def test_nothing_is_measured_while_nobody_looks(browser: Browser, server: str) -> None:
-    page = await _in_call(browser, server, "unseen")
+async def test_nothing_is_measured_while_nobody_looks(speaking: Browser, server: str) -> None:
+    page = await _in_call(speaking, server, "unseen")
     assert await page.evaluate("window.taps") == 2
     await _shades(page, "said", 60)
     await page.locator("#pictures-freeze").focus()
@@ -115,8 +107,8 @@ async def test_nothing_is_measured_while_nobody_looks(browser: Browser, server: 
     assert await page.evaluate("window.taps") == 0
 
 
-async def test_who_wants_no_motion_sees_a_picture_a_second(browser: Browser, server: str) -> None:
-    page = await _in_call(browser, server, "still", reduced_motion="reduce")
+async def test_who_wants_no_motion_sees_a_picture_a_second(speaking: Browser, server: str) -> None:
+    page = await _in_call(speaking, server, "still", reduced_motion="reduce")
     await _shades(page, "said", 60)
     paints = await page.evaluate(
         """() => new Promise((resolve) => {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Page, WebSocket, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.conftest import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -53,12 +51,6 @@ class Guest:
             self.joined.append(message)
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
 async def _enter(browser: Browser, address: str, room: str, name: str, **more: str) -> Guest:
     """Rooms are not used twice: a page that was closed without a goodbye keeps its seat for a while."""
     context = await browser.new_context(reduced_motion="reduce", bypass_csp=True)
@@ -81,10 +73,10 @@ async def _sound_arrives(page: Page) -> None:
 
 @pytest.mark.parametrize("transport", ["rtp", "channel"])
 async def test_a_broken_socket_is_mended_in_the_same_seat(
-    browser: Browser, server: str, out: Path, transport: str
+    fresh: Browser, server: str, out: Path, transport: str
 ) -> None:
-    ida = await _enter(browser, server, f"mended-{transport}", "Ida", transport=transport)
-    ole = await _enter(browser, server, f"mended-{transport}", "Ole", transport=transport)
+    ida = await _enter(fresh, server, f"mended-{transport}", "Ida", transport=transport)
+    ole = await _enter(fresh, server, f"mended-{transport}", "Ole", transport=transport)
     await expect(ida.page.locator("#headline")).to_have_text("Ole is on the line.", timeout=PATIENCE_MS)
     await _sound_arrives(ole.page)
     broken_at = time.monotonic()
@@ -103,8 +95,8 @@ async def test_a_broken_socket_is_mended_in_the_same_seat(
     (out / f"reconnect-{transport}.json").write_text(json.dumps({"mended_seconds": round(mended_seconds, 2)}) + "\n")
 
 
-async def test_a_broken_way_of_the_sound_is_replaced_on_the_same_socket(browser: Browser, server: str) -> None:
-    ida = await _enter(browser, server, "replaced", "Ida")
+async def test_a_broken_way_of_the_sound_is_replaced_on_the_same_socket(fresh: Browser, server: str) -> None:
+    ida = await _enter(fresh, server, "replaced", "Ida")
     await _sound_arrives(ida.page)
     await ida.page.evaluate("window.connections.at(-1).close()")
     await ida.page.wait_for_function(CONNECTED_ANEW, timeout=PATIENCE_MS)
@@ -114,10 +106,10 @@ async def test_a_broken_way_of_the_sound_is_replaced_on_the_same_socket(browser:
 
 
 async def test_after_a_killed_server_starts_again_the_call_goes_on(
-    browser: Browser, own_server: Server, out: Path
+    fresh: Browser, own_server: Server, out: Path
 ) -> None:
-    ida = await _enter(browser, own_server.address, "restarted", "Ida")
-    ole = await _enter(browser, own_server.address, "restarted", "Ole")
+    ida = await _enter(fresh, own_server.address, "restarted", "Ida")
+    ole = await _enter(fresh, own_server.address, "restarted", "Ole")
     await expect(ida.page.locator("#headline")).to_have_text("Ole is on the line.", timeout=PATIENCE_MS)
     own_server.process.kill()
     own_server.process.wait()

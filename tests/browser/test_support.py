@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.chromium import chromium
 from tests.browser.pages import serve_files, watch
 
 pytestmark = pytest.mark.browser
@@ -40,20 +38,14 @@ CONNECTION = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
 async def _describe(page: Page, connection: dict[str, Any]) -> dict[str, Any]:
     script = "async (c) => (await import('/static/instruments/connection.js')).describeConnection(c)"
     described: dict[str, Any] = await page.evaluate(script, connection)
     return described
 
 
-async def test_a_connection_is_described_without_its_addresses(browser: Browser) -> None:
-    page = await browser.new_page()
+async def test_a_connection_is_described_without_its_addresses(fresh: Browser) -> None:
+    page = await fresh.new_page()
     await serve_files(page)
     way = await _describe(page, CONNECTION)
     assert way["ice_pair"] == "relay udp by tls – host udp"
@@ -64,8 +56,8 @@ async def test_a_connection_is_described_without_its_addresses(browser: Browser)
     assert not re.search(r"203\.|192\.|198\.|turns", json.dumps(way))
 
 
-async def test_a_browser_that_tells_nothing_is_described_too(browser: Browser) -> None:
-    page = await browser.new_page()
+async def test_a_browser_that_tells_nothing_is_described_too(fresh: Browser) -> None:
+    page = await fresh.new_page()
     await serve_files(page)
     way = await _describe(page, {"connectionState": "new", "iceConnectionState": "new", "reports": []})
     assert (way["ice_pair"], way["dtls"], way["bytes_sent"]) == (None, None, None)
@@ -85,11 +77,11 @@ async def _in_call(browser: Browser, server: str, room: str, transport: str) -> 
 
 @pytest.mark.parametrize("transport", ["rtp", "channel", "opus"])
 async def test_the_copy_describes_the_call_and_gives_nothing_away(
-    browser: Browser, server: str, out: Path, transport: str
+    fresh: Browser, server: str, out: Path, transport: str
 ) -> None:
-    page = await _in_call(browser, server, f"secret-room-{transport}", transport)
+    page = await _in_call(fresh, server, f"secret-room-{transport}", transport)
     complaints = watch(page)
-    await _in_call(browser, server, f"secret-room-{transport}", transport)
+    await _in_call(fresh, server, f"secret-room-{transport}", transport)
     await page.locator("#support > summary").focus()
     await page.keyboard.press("Enter")
     rows = page.locator("#support-groups dl > div")
@@ -138,8 +130,8 @@ async def _take_pictures(page: Page, out: Path) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-async def test_where_nothing_may_be_copied_the_text_is_there_to_copy(browser: Browser, server: str) -> None:
-    page = await _in_call(browser, server, "by-hand", "channel")
+async def test_where_nothing_may_be_copied_the_text_is_there_to_copy(fresh: Browser, server: str) -> None:
+    page = await _in_call(fresh, server, "by-hand", "channel")
     await page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     await page.locator("#support > summary").click()
     await page.locator("#support-copy").click()

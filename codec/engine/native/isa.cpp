@@ -536,13 +536,13 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
     const size_t next_bytes = size_t(outputs) * (next_half ? 2 : 4);
     const bool apart = stage.rows_out > kTile;  // chunks end where a stream does, so that their rows are evenly spaced
     constexpr int most = F == Format::Byte ? kTile / 2 : kTile;
-    int chunk = stage.rows_out % most == 0 ? most : stage.rows_out % 8 == 0 ? 8 : most, height = 0;
+    int chunk = most, height = 0;
 #ifdef __AMX_BF16__
     if (F == Format::Half && apart) {
         const int tiles = (stage.rows_out + kTile - 1) / kTile;
         height = (stage.rows_out + tiles - 1) / tiles, chunk = 2 * height;
     } else {
-        chunk = most, height = at_most(most, stage.rows_out * count) * (F == Format::Byte ? 2 : 1);
+        height = at_most(most, stage.rows_out * count) * (F == Format::Byte ? 2 : 1);
     }
     if (F != Format::Float) shape_tiles(height);
 #endif
