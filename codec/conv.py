@@ -33,7 +33,7 @@ class CausalConv1d(nn.Module):
             x = torch.cat([state.to(x.dtype).transpose(1, 2), x.transpose(1, 2)], dim=1).transpose(1, 2)
         weight, bias = self.conv.weight.to(x.dtype), self.bias.to(x.dtype)
         y = F.conv2d(x[:, :, None], weight[:, :, None], bias, (1, self.stride), dilation=(1, self.dilation))
-        return y[:, :, 0], x[..., x.shape[-1] - self.context :]
+        return y.squeeze(2), x[..., x.shape[-1] - self.context :]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, T] -> y [B, C', T / stride]."""
@@ -56,7 +56,7 @@ class CausalConvTranspose1d(nn.Module):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, T], state [B, C', stride] -> y [B, C', T * stride], next state."""
         weight = self.conv.weight.to(x.dtype)
-        y = F.conv_transpose2d(x[:, :, None], weight[:, :, None], stride=(1, self.stride))[:, :, 0]
+        y = F.conv_transpose2d(x[:, :, None], weight[:, :, None], stride=(1, self.stride)).squeeze(2)
         y[..., : self.stride] += state.to(x.dtype)
         done = x.shape[-1] * self.stride
         return y[..., :done] + self.bias.to(x.dtype)[:, None], y[..., done:]

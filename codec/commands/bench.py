@@ -34,6 +34,7 @@ HELP = (
 ERRORS = (CommandError, EngineError, OSError)
 
 PEER = "torch"  # a comparison, unless it is asked for as an engine
+EXIT_INTERRUPTED = 130
 MEBIBYTE = 1 << 20
 BUSY_RATIO = 1.1  # wall clock over thread time: above it others took the core
 
@@ -61,9 +62,12 @@ def run(args: argparse.Namespace) -> int:
     with bank() as engines:
         results = _results(chosen, engines, args, core)
         peers = [measure_opus(args.seconds), *_torch_peer(engines, args)]
+        streams, interrupted = list[Json](), False
+        if args.streams:
+            interrupted = not _streams(chosen, engines, args, streams)
         report: Json = {
             "results": [asdict(result) for result in results],
-            "streams": _streams(chosen, engines, args) if args.streams else [],
+            "streams": streams,
             "peers": peers,
             "machine": _machine(core, results),
         }
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if picture:
         _draw(report, picture, args.png is not None)
-    return 0
+    return EXIT_INTERRUPTED if interrupted else 0
 
 
 def _check(args: argparse.Namespace) -> list[Candidate]:
@@ -125,21 +129,25 @@ def _torch_peer(engines: Bank, args: argparse.Namespace) -> list[Json]:
              "cpu_ms": result.cpu_ms, "rtf": result.rtf}]  # fmt: skip
 
 
-def _streams(chosen: Sequence[Candidate], engines: Bank, args: argparse.Namespace) -> list[Json]:
-    """For each engine that is to be measured. `count` held for `seconds`; `tried` has the counts that did not."""
-    rows = []
+def _streams(chosen: Sequence[Candidate], engines: Bank, args: argparse.Namespace, rows: list[Json]) -> bool:
+    """Adds a row for each engine that is to be measured. `count` held for `seconds`; `tried` has the counts that did
+    not. Ctrl-C ends it early and loses no row that is there; returns whether it ran to its end."""
     for candidate in chosen:
         try:
             engine, _ = engines.load(candidate)
         except EngineError:
             continue  # told already
         print(f"streams: {candidate} ...", file=sys.stderr)
-        *tried, held = most_streams(engine, args.n_q, args.stream_seconds)
+        try:
+            *tried, held = most_streams(engine, args.n_q, args.stream_seconds)
+        except KeyboardInterrupt:
+            print("interrupted: the figures so far", file=sys.stderr)
+            return False
         rows.append({
             "engine": engine.name, "precision": engine.precision, "preset": engine.config.preset, "n_q": args.n_q,
             **asdict(held), "tried": [asdict(trial) for trial in tried],
         })  # fmt: skip
-    return rows
+    return True
 
 
 def _machine(core: Core, results: Sequence[Result]) -> Json:

@@ -11,6 +11,8 @@ from torch import Tensor
 # are steepest, get all the gradient; and at -100 dBFS in any case, or else quiet examples would.
 FLOOR_BELOW_LEVEL = 0.006
 LEAST_FLOOR = 1e-5
+LEAST_LEVEL = 0.003  # an RMS of -50 dBFS: quieter examples count no more than this
+LEAST_SHARE = 0.03  # of the mean gradient: what is less, as of a silence met, is not blown up to a whole one
 COMPRESSION = 0.3  # the ear's loudness exponent, used on spectra by speech enhancement
 PHASE_LIMIT_HZ = 4000  # about where the ear stops following phase; above, it would only push the sound towards zero
 
@@ -101,11 +103,15 @@ class ReconstructionLoss:
 
 
 def balanced_gradient(losses: dict[str, Tensor], weights: dict[str, float], output: Tensor) -> Tensor:
-    """The gradient of the losses at `output`, each brought to the norm that is its weight (the balancer of arXiv
-    2210.13438, section 3.4, with the batch's own norms): neither a loud batch nor a steep loss takes over."""
+    """The gradient of the losses at `output` [B, samples], each brought to the norm that is its weight (the balancer of
+    arXiv 2210.13438, section 3.4, with the batch's own norms): neither a loud batch nor a steep loss takes over. Nor
+    does one example: within a loss, each gets a norm of one over the root of its level."""
     total = torch.zeros_like(output)
+    level = loudness(output.detach())[:, 0].clamp(min=LEAST_LEVEL)
     for name, loss in losses.items():
         (gradient,) = torch.autograd.grad(loss, output, retain_graph=True)
+        norm = gradient.norm(dim=1, keepdim=True)
+        gradient = gradient / (norm.clamp(min=LEAST_SHARE * float(norm.mean()) + 1e-12) * level.sqrt())
         total += gradient * (weights[name] / gradient.norm().clamp(min=1e-12))
     return total
 

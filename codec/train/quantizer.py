@@ -99,7 +99,8 @@ class CodebookTrainer:
         batch, size, frames = z.shape
         flat = z.transpose(1, 2).reshape(-1, size)
         depth = n_q.repeat_interleave(frames)[:, None]
-        total, commitment, codes = torch.zeros_like(flat), flat.new_zeros(()), list[Tensor]()
+        total, commitment = torch.zeros_like(flat), flat.new_zeros(())
+        codes, residuals = list[Tensor](), list[Tensor]()
         residual = flat
         for index in range(len(self.quantizer.codebooks)):
             with torch.no_grad():
@@ -109,24 +110,27 @@ class CodebookTrainer:
             commitment = commitment + ((residual - entry).square() * active).mean()
             total = total + entry * active
             codes.append(code)
-            self._learn(index, code, residual.detach())
+            residuals.append(residual.detach())
             residual = residual - entry
+        self._learn(torch.stack(codes), torch.stack(residuals))
         through = flat + (total - flat).detach()
         commitment = commitment / n_q.float().mean() / flat.detach().var().clamp(min=1e-6)
         return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
 
     @torch.no_grad()
-    def _learn(self, index: int, code: Tensor, vectors: Tensor) -> None:
-        usage, sums = self.usage[index], self.sums[index]
-        counts = torch.bincount(code, minlength=len(usage)).float()
-        share = len(vectors) / len(usage)  # what every entry would get of an even split
-        usage.mul_(self.decay).add_(counts / share, alpha=1 - self.decay)
-        batch_sums = torch.zeros_like(sums).index_add_(0, code, vectors) / share
-        sums.mul_(self.decay).add_(batch_sums, alpha=1 - self.decay)
-        self.team.average([usage, sums])
-        idle = usage < self.revive_below
-        if (count := int(idle.sum())) > 0:
-            sums[idle] = vectors[torch.randint(len(vectors), (count,), device=vectors.device)]
-            usage[idle] = 1.0
-            self.team.share([usage, sums])
-        self.quantizer.codebooks[index].copy_(sums / usage[:, None])
+    def _learn(self, codes: Tensor, vectors: Tensor) -> None:
+        """codes [Q, N] that were chosen for vectors [Q, N, d]; one message to the team for all codebooks."""
+        count, size = codes.shape[1], self.usage.shape[1]
+        share = count / size  # what every entry would get of an even split
+        entries = (codes + size * torch.arange(len(codes), device=codes.device)[:, None]).flatten()
+        counts = torch.bincount(entries, minlength=self.usage.numel()).view_as(self.usage)
+        self.usage.mul_(self.decay).add_(counts / share, alpha=1 - self.decay)
+        self.sums.mul_(self.decay)
+        self.sums.flatten(0, 1).index_add_(0, entries, vectors.flatten(0, 1), alpha=(1 - self.decay) / share)
+        self.team.average([self.usage, self.sums])
+        book, entry = torch.nonzero(self.usage < self.revive_below, as_tuple=True)
+        if len(book) > 0:
+            self.sums[book, entry] = vectors[book, torch.randint(count, (len(book),), device=codes.device)]
+            self.usage[book, entry] = 1.0
+            self.team.share([self.usage, self.sums])
+        self.quantizer.codebooks.copy_(self.sums / self.usage[..., None])

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import thinline
+from codec.bench.streams import Held
 from codec.engine import ENGINES
+from codec.engine.base import Engine
 
 SHORT = ["--seconds", "0.2"]
 
@@ -62,6 +64,24 @@ def test_streams_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert row["count"] >= 1
     assert row["seconds"] == 0.3
     assert 0 <= row["missed"] <= row["frames"] == row["count"] * round(0.3 * 75)
+
+
+def test_an_interrupted_search_for_streams_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def once(engine: Engine, n_q: int, seconds: float) -> list[Held]:
+        if engine.name == "torch":
+            raise KeyboardInterrupt
+        return [Held(3, seconds, 1, 0, 30)]
+
+    monkeypatch.setattr("codec.commands.bench.most_streams", once)
+    out = tmp_path / "bench.json"
+    options = [*SHORT, "--engines", "onnx", "torch", "--presets", "base", "--streams", "--json", str(out)]
+    assert thinline.main(["bench", *options]) == 130
+    report = json.loads(out.read_text())
+    assert [row["engine"] for row in report["results"]] == ["onnx", "torch"]
+    assert [row["count"] for row in report["streams"]] == [3]
+    assert "interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

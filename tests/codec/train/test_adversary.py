@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from codec.train.adversary import Adversary, relative_distance
+from codec.train.adversary import DEEMPHASIS_HZ, Adversary, deemphasised, relative_distance
 from codec.train.discriminators import Discriminators, discriminator
 from codec.train.errors import TrainingError
 from codec.train.losses import loudness
@@ -70,6 +70,18 @@ def test_the_codec_is_shown_the_way_and_the_discriminators_are_not_touched_by_it
     nearer = adversary.judge(real, fake.detach() + 0.5 * (real - fake.detach()), torch.float32)
     assert nearer.feature < verdict.feature
     assert adversary.judge(real, real, torch.float32).feature < 1e-6
+
+
+def test_deemphasis_leaves_the_sound_and_lowers_the_gradient_of_what_is_high() -> None:
+    sound = torch.randn(2, 4800).requires_grad_()
+    heard = deemphasised(sound, 24_000)
+    assert torch.equal(heard, sound)
+    time = torch.arange(4800) / 24_000
+    for hertz, loss_db in ((100, 0.0), (DEEMPHASIS_HZ, -3.0), (8 * DEEMPHASIS_HZ * 0.9, -17.2)):
+        tone = torch.sin(2 * torch.pi * hertz * time).expand(2, -1)
+        (gradient,) = torch.autograd.grad(heard, sound, tone, retain_graph=True)
+        assert 20 * torch.log10(gradient.norm() / tone.norm()) == pytest.approx(loss_db, abs=0.1)
+        assert (gradient * tone).sum() > 0.99 * gradient.norm() * tone.norm()
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])

@@ -52,6 +52,24 @@ def test_balancing_gives_each_loss_its_weight(loss: ReconstructionLoss, sound: t
         assert balanced_gradient(losses, weights, output).norm() == pytest.approx(2.0, rel=1e-3)
 
 
+def test_balancing_lets_no_example_take_over(loss: ReconstructionLoss, sound: torch.Tensor) -> None:
+    levels = torch.tensor([[1.0], [0.1]])
+    output = (0.5 * levels * sound).requires_grad_()
+    losses = {"mel": loss(levels * sound, output)["mel"]}
+    (plain,) = torch.autograd.grad(losses["mel"], output, retain_graph=True)
+    loud, quiet = balanced_gradient(losses, {"mel": 1.0}, output).norm(dim=1)
+    assert float(plain[1].norm() / plain[0].norm()) > 7
+    assert float(quiet / loud) == pytest.approx(10**0.5, rel=0.1)
+
+
+def test_balancing_does_not_blow_up_what_needs_no_change(loss: ReconstructionLoss, sound: torch.Tensor) -> None:
+    output = torch.stack([0.5 * sound[0], sound[1]]).requires_grad_()
+    unheard = {"wave": loss(sound, output)["wave"] + 1e-9 * output[1].sum()}
+    changed, met = balanced_gradient({"wave": loss(sound, output)["wave"]}, {"wave": 1.0}, output).norm(dim=1)
+    assert met == 0
+    assert balanced_gradient(unheard, {"wave": 1.0}, output).norm(dim=1)[1] < 1e-3 * changed
+
+
 @pytest.mark.parametrize(("window", "bands"), [(64, 16), (256, 64), (2048, 64)])
 def test_every_mel_band_hears_something(window: int, bands: int) -> None:
     bank = mel_filterbank(24_000, window, bands, torch.device("cpu"))
