@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
-    parser.add_argument("--discriminators", nargs="+", metavar="NAME", help="stft:WINDOW[:BANDS] or wave:DECIMATION")
+    parser.add_argument("--discriminators", nargs="+", metavar="NAME", help="stft:WINDOW[:BANDS], wave:N or period:N")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks' blocks")

@@ -3,6 +3,7 @@
 Each is named by what it looks at. `stft:1024`: spectra with a window of 1024 samples (several: arXiv 2210.13438,
 section 3.4; one alone: arXiv 2107.03312). `stft:1024:5`: five frequency bands of them, a network each (arXiv
 2306.06546, section 3.3). `wave:2`: the waveform at half the rate (arXiv 2107.03312, section III-D).
+`period:5`: every fifth sample of it (arXiv 2010.05646, section 2.3).
 """
 
 from __future__ import annotations
@@ -88,6 +89,29 @@ class WaveDiscriminator(nn.Module):
         return [(self.verdict(y), seen)]
 
 
+class PeriodDiscriminator(nn.Module):
+    """Looks at every n-th sample of the waveform: at what repeats, as the pulses of a voice do."""
+
+    def __init__(self, channels: int, period: int) -> None:
+        super().__init__()
+        self.period = period
+        widths = [1, channels, 2 * channels, 4 * channels, 8 * channels]
+        layers = [nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0)) for before, after in pairwise(widths)]
+        layers.append(nn.Conv2d(widths[-1], widths[-1], (5, 1), padding=(2, 0)))
+        self.layers = nn.ModuleList(map(weight_norm, layers))
+        self.verdict = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, x: Tensor, level: Tensor) -> list[Judgement]:
+        """x [B, samples], level [B, 1, 1] as above -> one judgement."""
+        y = x[:, None] / (level + LEAST_LEVEL)
+        y = y[..., : y.shape[-1] // self.period * self.period].reshape(len(y), 1, -1, self.period)
+        y, seen = y.contiguous(memory_format=torch.channels_last), []
+        for layer in self.layers:
+            y = F.leaky_relu(layer(y), LEAK)
+            seen.append(y)
+        return [(self.verdict(y), seen)]
+
+
 class Discriminators(nn.Module):
     """All of a run's."""
 
@@ -109,7 +133,10 @@ def discriminator(name: str, channels: int) -> nn.Module:
             return StftDiscriminator(channels, first, *rest)
         if kind == "wave" and first >= 1 and not rest:
             return WaveDiscriminator(channels, first)
+        if kind == "period" and first >= 2 and not rest:
+            return PeriodDiscriminator(channels, first)
     except (ValueError, TypeError):
         pass
     windows = f"a window is a power of two from 128 on, bands are {' or '.join(map(str, BAND_EDGES))}"
-    raise TrainingError(f"discriminator {name!r} is neither stft:WINDOW[:BANDS] nor wave:DECIMATION ({windows})")
+    known = f"stft:WINDOW[:BANDS], wave:DECIMATION or period:SAMPLES ({windows})"
+    raise TrainingError(f"discriminator {name!r} is not {known}")

@@ -195,8 +195,13 @@ class Trainer:
             raise TrainingError(f"{self.checkpoint} is of preset {state['recipe']['preset']}, not {self.recipe.preset}")
         self.step = state["step"]
         for name, part in self._parts().items():
-            if name in state:  # discriminators may come in later
+            if name not in state:  # discriminators may come in later
+                continue
+            try:
                 part.load_state_dict(state[name])
+            except (RuntimeError, ValueError) as error:
+                text = f"the {name} of {self.checkpoint} is not this run's: other discriminators?"
+                raise TrainingError(text) from error
         if self.team.rank < len(state["rngs"]):
             self.rng.bit_generator.state = state["rngs"][self.team.rank]
         torch.set_rng_state(state["torch_rng"])

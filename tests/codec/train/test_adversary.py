@@ -15,7 +15,7 @@ from codec.train.losses import loudness
 from codec.train.recipe import Recipe
 from codec.train.team import Team
 
-NAMES = ("stft:1024", "stft:512:5", "wave:1", "wave:2")
+NAMES = ("stft:1024", "stft:512:5", "wave:1", "wave:2", "period:5")
 
 
 def sounds(seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,7 @@ def test_a_judgement_does_not_depend_on_the_level(name: str) -> None:
         assert (a - b).abs().max() < 0.3 * scale  # compressed, not normalised: nearly
 
 
-@pytest.mark.parametrize("names", [("stft:512",), ("wave:2",)], ids=str)
+@pytest.mark.parametrize("names", [("stft:512",), ("wave:2",), ("period:3",)], ids=str)
 def test_discriminators_learn_to_tell_sounds_apart(names: tuple[str, ...]) -> None:
     torch.manual_seed(1)
     adversary = Adversary(Recipe(discriminators=names, discriminator_learning_rate=2e-3), Team())
@@ -110,5 +110,5 @@ def test_an_adversary_resumes_exactly() -> None:
 
 @pytest.mark.parametrize("name", ["", "stft", "stft:1000", "stft:512:2", "stft:64", "wave:0", "wave:a", "mel:80"])
 def test_an_unknown_discriminator_is_named(name: str) -> None:
-    with pytest.raises(TrainingError, match=f"discriminator '{name}' is neither stft:WINDOW"):
+    with pytest.raises(TrainingError, match=f"discriminator '{name}' is not stft:WINDOW"):
         Discriminators((name,), 8)

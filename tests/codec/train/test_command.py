@@ -35,7 +35,7 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
         (["--steps", "0"], "steps 0 is not above 0"),
         (["--threads", "0"], "threads 0 is not above 0"),
         (["--resume"], "no checkpoint at"),
-        (["--adversarial-from", "0", "--discriminators", "stft:7"], "discriminator 'stft:7' is neither"),
+        (["--adversarial-from", "0", "--discriminators", "stft:7"], "discriminator 'stft:7' is not"),
         (["--start", "nowhere"], "not a folder of weights"),
         (["--preset", "large", "--start", str(shipped("base"))], "has weights of preset base, not large"),
     ],

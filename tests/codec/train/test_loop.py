@@ -109,6 +109,14 @@ def test_discriminators_may_come_into_a_run_that_had_none(tiny_corpus: Corpus, t
     assert second.train_step()["discriminator"] > 0
 
 
+def test_a_run_with_other_discriminators_is_refused(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, batch=2, frames=16, adversarial_from=0, discriminators=("stft:256",))
+    first = Trainer(recipe, tiny_corpus, tmp_path)
+    first.save()
+    with pytest.raises(TrainingError, match=r"the adversary of .* other discriminators"):
+        Trainer(replace(recipe, discriminators=("stft:512", "period:3")), tiny_corpus, tmp_path).resume()
+
+
 def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(RECIPE, tiny_corpus, tmp_path)
     trainer.draw()
