@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("final-learning-rate", float, "at the last step"),
         ("adversarial-from", int, "updates before the discriminators come in"),
         ("discriminator-channels", int, "their width"),
+        ("settle", float, "share of the updates, the last, that leave the encoder alone (default 0.1)"),
         ("seed", int, "of everything random"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=text)

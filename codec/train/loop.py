@@ -1,4 +1,5 @@
-"""The training loop: an autoencoder, then through the quantizer, then against discriminators; resumable to the step."""
+"""The training loop: an autoencoder, then through the quantizer, then against discriminators, at last codebooks and
+decoder alone; resumable to the step."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from codec.train.log import CsvLog, perplexity
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.muon import Muon
 from codec.train.pictures import draw_picture
-from codec.train.quantizer import CodebookTrainer, Whitening
+from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay
 from codec.train.recipe import Recipe, learning_rate
 from codec.train.team import Team
 from codec.weights import Weights
@@ -48,6 +49,7 @@ class Trainer:
         self.adversary = Adversary(recipe, self.team) if recipe.adversarial_from < recipe.steps else None
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         self.step = 0
+        self.settled_at: int | None = None  # the step from which on the encoder is left alone
         self.stopping = False
         self.vectors: list[Tensor] = []
 
@@ -90,6 +92,7 @@ class Trainer:
         recipe = self.recipe
         if self.vectors and self.step >= recipe.continuous_steps:
             self._bring_in_quantizer()
+        self._settle()
         batch = draw_batch(self.corpus, recipe.mixture, self.rng, recipe.batch, recipe.frames * self.config.hop)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, self.step)
@@ -118,8 +121,9 @@ class Trainer:
         target = torch.from_numpy(batch.target).to(self.device)
         mode = torch.from_numpy(batch.denoise).to(self.device)[:, None].expand(-1, self.recipe.frames)
         size = len(source)
-        z, _ = self.model.encoder.step(LEVEL * source[:, None], mode, self.model.encoder.initial_state(size))
-        z = self.model.quantizer.project_in(z)
+        with torch.set_grad_enabled(self.settled_at is None):
+            z, _ = self.model.encoder.step(LEVEL * source[:, None], mode, self.model.encoder.initial_state(size))
+            z = self.model.quantizer.project_in(z)
         figures = dict[str, float]()
         backward_from, gradients = list[Tensor](), list[None]()
         if self.step < self.recipe.continuous_steps:
@@ -127,7 +131,8 @@ class Trainer:
         else:
             quantized = self.codebooks(z, self._draw_n_q(size))
             z = quantized.z
-            backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]
+            if self.settled_at is None:
+                backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]
             figures["commitment"] = float(quantized.commitment.detach())
             figures["perplexity"] = perplexity(quantized.codes[:, 0])
         z = self.model.quantizer.project_out(z)
@@ -171,6 +176,17 @@ class Trainer:
         self.codebooks.start(whitening(vectors))
         self.team.share([self.codebooks.sums, self.model.quantizer.codebooks])
 
+    def _settle(self) -> None:
+        """When its time has come, the averaged model takes the model's place and its encoder stays. Codebooks had
+        learned on the encoder of the moment, which is another: now they have time to average over much more."""
+        if self.step < self.recipe.settle_from:
+            self.settled_at = None
+        elif self.settled_at is None:
+            self.settled_at = self.step
+            self.model.load_state_dict(self.average.model.state_dict())
+            self.average.steps = 0
+        self.codebooks.decay = DECAY if self.settled_at is None else settling_decay(self.step - self.settled_at)
+
     def _draw_n_q(self, size: int) -> Tensor:
         """Quantizer dropout: half of the examples on a favoured depth, half on any; [B]."""
         favoured = self.rng.choice(self.recipe.favoured_n_q, size)
@@ -184,7 +200,7 @@ class Trainer:
             return
         state = {
             "recipe": asdict(self.recipe), "step": self.step, "rngs": rngs, "torch_rng": torch.get_rng_state(),
-            "vectors": self.vectors,
+            "vectors": self.vectors, "settled_at": self.settled_at,
         }
         write_checkpoint(self.checkpoint, state | {name: part.state_dict() for name, part in self._parts().items()})
 
@@ -205,7 +221,7 @@ class Trainer:
         if self.team.rank < len(state["rngs"]):
             self.rng.bit_generator.state = state["rngs"][self.team.rank]
         torch.set_rng_state(state["torch_rng"])
-        self.vectors = list(state["vectors"])
+        self.vectors, self.settled_at = list(state["vectors"]), state.get("settled_at")
 
     def _parts(self) -> dict[str, Any]:
         """What learns, by its name in the checkpoint."""

@@ -10,6 +10,14 @@ from torch import Tensor
 from codec.rvq import ResidualVectorQuantizer
 from codec.train.team import Team
 
+DECAY = 0.99  # of the moving averages that are the codebooks
+
+
+def settling_decay(updates: int) -> float:
+    """The decay so many updates after the encoder has come to rest: it begins as DECAY, then weights grow in
+    proportion to time, so that the average lengthens and forgets the assignments of the beginning."""
+    return 1 - 2 / (updates + 2 / (1 - DECAY))
+
 
 @dataclass(frozen=True)
 class Whitening:
@@ -54,14 +62,14 @@ class Quantized:
 
 
 class CodebookTrainer:
-    """Moving-average codebooks (decay 0.99) for all quantizers of one ResidualVectorQuantizer.
+    """Moving-average codebooks for all quantizers of one ResidualVectorQuantizer.
 
     Entries whose average use falls below `revive_below` of an even share are replaced by random vectors of the
     batch (the paper's rule, made independent of the batch size).
     """
 
     def __init__(
-        self, quantizer: ResidualVectorQuantizer, team: Team, decay: float = 0.99, revive_below: float = 0.05
+        self, quantizer: ResidualVectorQuantizer, team: Team, decay: float = DECAY, revive_below: float = 0.05
     ) -> None:
         self.quantizer, self.team, self.decay, self.revive_below = quantizer, team, decay, revive_below
         books = quantizer.codebooks

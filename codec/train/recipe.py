@@ -34,6 +34,7 @@ class Recipe:
     discriminator_learning_rate: float = 1e-3
     feature_weight: float = 2.0  # of feature matching beside the hinge loss
     commitment: float = 1.0
+    settle: float = 0.1  # of the steps, the last, leave the encoder alone
     clip_norm: float = 200.0
     favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
     precision: str = "fp32"
@@ -46,6 +47,13 @@ class Recipe:
         for name in ("steps", "batch", "frames", "warmup_steps", "learning_rate", "final_learning_rate"):
             if getattr(self, name) <= 0:
                 raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
+        if not 0 <= self.settle <= 1:
+            raise TrainingError(f"settle {self.settle:g} is no share of the steps, from 0 to 1")
+
+    @property
+    def settle_from(self) -> int:
+        """The step from which on codebooks and decoder alone learn; with a quantizer, so that there is a codebook."""
+        return max(self.steps - round(self.settle * self.steps), self.continuous_steps + 1)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

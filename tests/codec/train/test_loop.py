@@ -12,6 +12,7 @@ from codec.train.augment import Corpus
 from codec.train.errors import TrainingError
 from codec.train.log import perplexity
 from codec.train.loop import Trainer
+from codec.train.quantizer import DECAY
 from codec.train.recipe import Recipe, learning_rate
 
 # 4 steps of 256 frames feed k-means, which wants as many vectors as a codebook has entries.
@@ -115,6 +116,62 @@ def test_a_run_with_other_discriminators_is_refused(tiny_corpus: Corpus, tmp_pat
     first.save()
     with pytest.raises(TrainingError, match=r"the adversary of .* other discriminators"):
         Trainer(replace(recipe, discriminators=("stft:512", "period:3")), tiny_corpus, tmp_path).resume()
+
+
+def encoder(trainer: Trainer) -> list[torch.Tensor]:
+    return [value.clone() for value in trainer.model.encoder.parameters()]
+
+
+def test_at_last_the_averaged_encoder_stays_and_the_rest_learns_on(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=10, settle=0.4)
+    trainer = Trainer(recipe, tiny_corpus, tmp_path)
+    for _ in range(6):
+        trainer.train_step()
+    assert trainer.codebooks.decay == DECAY
+    averaged = [value.clone() for value in trainer.average.model.encoder.parameters()]
+    before = trainer.average.model.decoder.last.conv.weight.clone(), trainer.model.quantizer.codebooks.clone()
+    for _ in range(4):
+        figures = trainer.train_step()
+    assert all(torch.equal(a, b) for a, b in zip(averaged, encoder(trainer), strict=True))
+    after = trainer.average.model.decoder.last.conv.weight, trainer.model.quantizer.codebooks
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert figures["grad_norm"] > 0
+    assert trainer.codebooks.decay > DECAY
+
+
+def test_a_run_resumes_exactly_where_the_encoder_rests_and_goes_on_when_it_is_made_longer(
+    tiny_corpus: Corpus, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, steps=8, settle=0.4)
+    whole = Trainer(recipe, tiny_corpus, tmp_path / "whole")
+    for _ in range(8):
+        whole.train_step()
+    first = Trainer(recipe, tiny_corpus, tmp_path)
+    for _ in range(6):
+        first.train_step()
+    first.save()
+    second = Trainer(recipe, tiny_corpus, tmp_path)
+    second.resume()
+    for _ in range(2):
+        second.train_step()
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    longer = Trainer(replace(recipe, steps=40), tiny_corpus, tmp_path)
+    longer.resume()
+    before = encoder(longer)
+    longer.train_step()
+    assert longer.codebooks.decay == DECAY
+    assert not all(torch.equal(a, b) for a, b in zip(before, encoder(longer), strict=True))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_of_the_steps_lies_between_none_and_all(share: float) -> None:
+    with pytest.raises(TrainingError, match="is no share of the steps"):
+        Recipe(settle=share)
+
+
+def test_the_encoder_learns_with_a_quantizer_before_it_rests() -> None:
+    assert Recipe(steps=100, continuous_steps=10, settle=0.2).settle_from == 80
+    assert Recipe(steps=100, continuous_steps=90, settle=0.2).settle_from == 91
 
 
 def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:

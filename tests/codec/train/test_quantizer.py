@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codec.rvq import ResidualVectorQuantizer
-from codec.train.quantizer import CodebookTrainer, Whitening
+from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay
 from codec.train.team import Team
 from tests.codec.models import SMALL
 
@@ -75,6 +75,15 @@ def test_learning_lowers_the_error(vectors: torch.Tensor) -> None:
     for batch in vectors.split(200) * 5:
         trainer(batch.T[None], torch.tensor([4]))
     assert error(trainer, vectors, 4) < 0.5 * before
+
+
+def test_a_settling_average_lengthens_and_forgets_its_beginning() -> None:
+    assert settling_decay(0) == pytest.approx(DECAY)
+    share = 1.0  # of the first update in the average
+    for update in range(2000):
+        share *= settling_decay(update)
+    assert share < 0.01
+    assert settling_decay(2000) > 0.999
 
 
 def test_unused_entries_come_back_to_life(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
