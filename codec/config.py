@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+# So many paths through the codebooks does the encoder's search keep (the M-algorithm); with 1 it is the paper's greedy
+# search. The decoder need not know.
+SEARCH_PATHS = 4
+
 
 class BitrateError(ValueError):
     """A bitrate that no number of quantizers gives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from codec.config import CodecConfig
+from codec.config import SEARCH_PATHS, CodecConfig
 
 
 class ResidualVectorQuantizer(nn.Module):
@@ -30,13 +30,19 @@ class ResidualVectorQuantizer(nn.Module):
         return (half_norm - residual @ book.T).argmin(dim=1)
 
     def search(self, z: Tensor, n_q: int) -> Tensor:
-        """Projected embeddings z [N, d] -> codes [N, n_q]."""
-        residual, codes = z, list[Tensor]()
+        """Projected embeddings z [N, d] -> codes [N, n_q]: of all entries after each of the paths kept so far, the
+        SEARCH_PATHS that leave least go on, at last the best."""
+        left, codes = z[:, None], torch.zeros(len(z), 1, 0, dtype=torch.long, device=z.device)
         for quantizer in range(n_q):
-            code = self.nearest(residual, quantizer)
-            residual = residual - self.codebooks[quantizer][code]
-            codes.append(code)
-        return torch.stack(codes, dim=1)
+            book = self.codebooks[quantizer]
+            own, entries = (x.square().sum(dim=-1) / 2 for x in (left, book))
+            distance = (own[..., None] + (entries - left @ book.T)).flatten(1)  # half of it, squared
+            keep = SEARCH_PATHS if quantizer + 1 < n_q else 1
+            best = distance.sort(dim=1, stable=True).indices[:, :keep]
+            path, code = best // len(book), best % len(book)
+            left = left.gather(1, path[..., None].expand(-1, -1, z.shape[1])) - book[code]
+            codes = torch.cat([codes.gather(1, path[..., None].expand(-1, -1, quantizer)), code[..., None]], dim=2)
+        return codes[:, 0]
 
     def encode(self, z: Tensor, n_q: int) -> Tensor:
         """z [B, D, T] -> codes [B, n_q, T]."""

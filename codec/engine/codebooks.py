@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.config import SEARCH_PATHS
 from codec.engine.base import Codes
 
 Vector = NDArray[np.float32]
@@ -19,15 +20,27 @@ class Codebooks:
         self.half_norms = np.square(self.entries).sum(axis=2) / 2
 
     def encode(self, z: Vector, n_q: int) -> Codes:
-        """Projected embedding z [d] -> codes [n_q]: at each stage the entry nearest to what is left."""
-        residual, codes = z, np.empty(n_q, dtype=np.int16)
+        """Projected embedding z [d] -> codes [n_q]: of all entries after each of the paths kept so far, the
+        SEARCH_PATHS that leave least go on, at last the best."""
+        left = z[None]
+        codes: NDArray[np.int16] = np.empty((1, 0), dtype=np.int16)
         for stage in range(n_q):
-            code = int(np.argmin(self.half_norms[stage] - residual @ self.columns[stage]))
-            residual = residual - self.entries[stage, code]
-            codes[stage] = code
-        return codes
+            own = np.square(left).sum(axis=1) / 2
+            distance = (own[:, None] + (self.half_norms[stage] - left @ self.columns[stage])).ravel()  # half, squared
+            best = _least(distance, SEARCH_PATHS if stage + 1 < n_q else 1)
+            path, code = np.divmod(best, len(self.half_norms[stage]))
+            left = left[path] - self.entries[stage, code]
+            codes = np.column_stack([codes[path], code.astype(np.int16)])
+        found: Codes = codes[0]
+        return found
 
     def decode(self, codes: Codes) -> Vector:
         """codes [n_q] -> projected embedding [d]."""
         z: Vector = self.entries[np.arange(len(codes)), codes].sum(axis=0)
         return z
+
+
+def _least(values: Vector, count: int) -> NDArray[np.intp]:
+    """Where the `count` least are, the least first; of equals, the first."""
+    among = np.flatnonzero(~(values > np.partition(values, count - 1)[count - 1]))  # what is no number counts too
+    return among[np.argsort(values[among], kind="stable")[:count]]

@@ -85,12 +85,6 @@ def test_a_bitrate_is_what_the_file_has(engine: Engine, speech: Path, tmp_path: 
     assert payload_bits == round(bitrate * 1000 * file.frames / engine.config.frame_rate)
 
 
-def test_a_lower_bitrate_is_a_prefix_of_a_higher_one(speech: Path, encoded: Path, tmp_path: Path) -> None:
-    path = tmp_path / "low.tl"
-    assert thinline.main(["encode", str(speech), str(path), "--bitrate", "3"]) == 0
-    assert read_tl(path).packets == tuple(packet.with_n_q(4) for packet in read_tl(encoded).packets)
-
-
 def test_denoised_speech_says_so(speech: Path, encoded: Path, tmp_path: Path) -> None:
     path = tmp_path / "clean.tl"
     assert thinline.main(["encode", str(speech), str(path), "--denoise"]) == 0

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codec import rvq
 from codec.model import SoundStream
 from tests.codec.models import SMALL, small_model
 
@@ -51,7 +52,7 @@ def test_any_chunking_gives_equal_codes_and_pcm(model: SoundStream, sound: torch
 @pytest.mark.parametrize("at", [1, 10, 23])
 def test_a_frame_does_not_change_what_came_before(model: SoundStream, sound: torch.Tensor, at: int) -> None:
     other = sound.clone()
-    other[..., at * SMALL.hop :] = torch.randn(FRAMES * SMALL.hop - at * SMALL.hop)
+    other[..., at * SMALL.hop :] = 0
     codes, changed = model.encode(sound, 4), model.encode(other, 4)
     assert torch.equal(codes[..., :at], changed[..., :at])
     assert not torch.equal(codes, changed)
@@ -60,18 +61,58 @@ def test_a_frame_does_not_change_what_came_before(model: SoundStream, sound: tor
     )
 
 
-@pytest.mark.parametrize("n_q", [1, 2, 3])
-def test_fewer_quantizers_are_a_prefix(model: SoundStream, sound: torch.Tensor, n_q: int) -> None:
-    assert torch.equal(model.encode(sound, 4)[:, :n_q], model.encode(sound, n_q))
-
-
-def test_every_quantizer_brings_the_embedding_nearer(model: SoundStream, sound: torch.Tensor) -> None:
+@pytest.fixture(scope="module")
+def embeddings(model: SoundStream, sound: torch.Tensor) -> torch.Tensor:
+    """Projected, [N, d]."""
     z, _ = model.encoder.step(sound, torch.zeros(1, FRAMES), model.encoder.initial_state(1))
-    projected = model.quantizer.project_in(z)[0].T
-    codes = model.quantizer.search(projected, 4)
-    entries = torch.stack([model.quantizer.codebooks[q][codes[:, q]] for q in range(4)])
-    errors = [(projected - entries[:n].sum(dim=0)).square().mean().item() for n in range(5)]
-    assert errors == sorted(errors, reverse=True)
+    return model.quantizer.project_in(z)[0].T
+
+
+def errors(model: SoundStream, embeddings: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Squared distances [N, n_q + 1] of embeddings [N, d] from the sums of the first 0, 1, ... of their entries."""
+    left = [embeddings]
+    for quantizer, code in enumerate(codes.T):
+        left.append(left[-1] - model.quantizer.codebooks[quantizer][code])
+    return torch.stack(left, dim=1).square().sum(dim=-1)
+
+
+def test_every_quantizer_brings_the_embedding_nearer(model: SoundStream, embeddings: torch.Tensor) -> None:
+    means = errors(model, embeddings, model.quantizer.search(embeddings, 4)).mean(dim=0).tolist()
+    assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize("n_q", [1, 2, 3])
+def test_codes_without_the_last_still_bring_it_nearer(model: SoundStream, embeddings: torch.Tensor, n_q: int) -> None:
+    """So that a copy of a packet at a lower bitrate is cut from its codes."""
+    cut = model.quantizer.search(embeddings, 4)[:, :n_q]
+    own = model.quantizer.search(embeddings, n_q)
+    means = [float(errors(model, embeddings, codes)[:, -1].mean()) for codes in (own, cut, own[:, :-1])]
+    assert means == sorted(means)
+
+
+def test_the_search_is_the_nearest_entry_s_with_one_path_and_beats_it_with_more(
+    model: SoundStream, embeddings: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, greedy = embeddings, list[torch.Tensor]()
+    for quantizer, book in enumerate(model.quantizer.codebooks[:4]):
+        greedy.append(model.quantizer.nearest(left, quantizer))
+        left = left - book[greedy[-1]]
+    found = model.quantizer.search(embeddings, 4)
+    distances = [errors(model, embeddings, codes)[:, -1] for codes in (found, torch.stack(greedy, dim=1))]
+    assert float(distances[0].mean()) < 0.99 * float(distances[1].mean())
+    monkeypatch.setattr(rvq, "SEARCH_PATHS", 1)
+    assert torch.equal(model.quantizer.search(embeddings, 4), torch.stack(greedy, dim=1))
+
+
+def test_enough_paths_find_the_best_of_all_codes(
+    model: SoundStream, embeddings: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = model.quantizer.codebooks
+    monkeypatch.setattr(rvq, "SEARCH_PATHS", books.shape[1])
+    sums = (books[0][:, None] + books[1]).flatten(0, 1)
+    best = torch.cdist(embeddings, sums).argmin(dim=1)
+    wanted = torch.stack([best // books.shape[1], best % books.shape[1]], dim=1)
+    assert torch.equal(model.quantizer.search(embeddings, 2), wanted)
 
 
 def test_streams_share_weights_and_do_not_disturb_each_other(model: SoundStream, sound: torch.Tensor) -> None:

@@ -4,109 +4,10 @@
 // Every output is one sum, taken word by word in a fixed order, whatever else is computed beside it: so a stream's
 // result does not depend on the others in the batch.
 #include "model.h"
-
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
+#include "search.h"
+#include "vectors.h"
 
 namespace {
-
-using namespace thinline;
-
-// The width of a vector; rows of a register tile; sums in a register tile, each kPanel wide.
-#if defined(__AVX512F__)
-constexpr int kWidth = 16, kRows = 8, kSums = 16;
-#elif defined(__AVX2__)
-constexpr int kWidth = 8, kRows = 4, kSums = 4;
-#else
-constexpr int kWidth = 4, kRows = 2, kSums = 2;
-#endif
-constexpr int kParts = kPanel / kWidth;
-
-typedef float Floats __attribute__((vector_size(4 * kWidth)));
-typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
-typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
-typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
-typedef int8_t Bytes __attribute__((vector_size(kWidth)));
-
-inline Floats splat(float value) { return Floats{} + value; }
-inline Floats load(const float* from) {
-    Floats v;
-    __builtin_memcpy(&v, from, sizeof v);
-    return v;
-}
-
-template <class Element, class Vector>
-inline void store(Element* to, Vector v, int lanes = kWidth) {
-    if (lanes >= kWidth) {
-        __builtin_memcpy(to, &v, sizeof v);
-    } else {
-        __builtin_memcpy(to, &v, lanes * sizeof(Element));
-    }
-}
-
-inline Floats smaller(Floats a, Floats b) {
-#ifdef __AVX512F__
-    return (Floats)_mm512_min_ps((__m512)a, (__m512)b);
-#else
-    return a < b ? a : b;
-#endif
-}
-
-inline float smaller(float a, float b) { return a < b ? a : b; }
-inline float larger(float a, float b) { return a > b ? a : b; }
-
-inline Floats larger(Floats a, Floats b) {
-#ifdef __AVX512F__
-    return (Floats)_mm512_max_ps((__m512)a, (__m512)b);
-#else
-    return a > b ? a : b;
-#endif
-}
-
-// exp(v) - 1 below zero, to the last digits of float32: 2^n (p + 1) - 1 with p = exp(r) - 1, |r| <= ln 2 / 2 (Cephes).
-inline Floats elu(Floats v) {
-    const Floats zero{}, magic = splat(12582912.f);
-    const Floats positive = larger(v, zero), x = larger(smaller(v, zero), splat(-40.f));
-    const Floats shifted = x * 1.44269504f + magic, n = shifted - magic;
-    const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r;
-    const Ints exponent = ((Ints)shifted << 23) + 0x3f800000;
-    const Floats power = (Floats)exponent;
-    return positive + (power * p + (power - 1.f));
-}
-
-// The same to within 5e-5 of exp(v), and to its own last digits near zero: for values that are rounded to bfloat16.
-inline Floats rough_elu(Floats v) {
-    const Floats magic = splat(12582912.f), x = larger(smaller(v, Floats{}), splat(-40.f)) * 1.44269504f;
-    const Floats shifted = x + magic, f = x - (shifted - magic);
-    Floats p = f * 9.6181291e-3f + 5.5504109e-2f;  // the series of 2^f, |f| <= 1/2
-    p = p * f + 2.4022651e-1f;
-    p = p * f + 6.9314718e-1f;
-    p = p * f + 1.f;
-    const Ints scaled = (Ints)p + ((Ints)shifted << 23);
-    return larger(v, (Floats)scaled - 1.f);
-}
-
-inline Halves to_halves(Floats v) {  // rounds to the nearest, of equals to the even one
-#ifdef __AVX512BF16__
-    return (Halves)_mm512_cvtneps_pbh((__m512)v);
-#else
-    const Words bits = (Words)v;
-    return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
-#endif
-}
-
-inline float as_float(uint32_t bits) {
-    float value;
-    __builtin_memcpy(&value, &bits, 4);
-    return value;
-}
 
 // sum + the products of the inputs at `x` and the weights `w`: one float32, two bfloat16, or four int8 and bfloat16.
 template <Format F>
@@ -136,8 +37,6 @@ inline Ints multiply_add(Ints sum, const uint32_t* x, Words w) {
 #endif
 
 inline size_t panel_words(const Matrix& m) { return size_t(m.taps) * m.padded * kPanel; }
-
-inline int at_most(int a, int b) { return a < b ? a : b; }
 
 // R rows times P panels of a matrix, `step` words of input for each word of weights; `sums` [R][P * kParts].
 template <Format F, int R, int P, int step, class Sum>
@@ -576,147 +475,6 @@ void run(const Network& network, Stream* streams, int count, char* room) {
 #endif
 }
 
-inline float sum_of(Floats lanes) {
-#ifdef __AVX512F__
-    return _mm512_reduce_add_ps((__m512)lanes);
-#else
-    float sum = 0;
-    for (int i = 0; i < kWidth; ++i) sum += lanes[i];
-    return sum;
-#endif
-}
-
-inline float dot(const float* a, const float* b, int n) {
-    Floats lanes{};
-    for (int i = 0; i + kWidth <= n; i += kWidth) lanes += load(a + i) * load(b + i);
-    float sum = sum_of(lanes);
-    for (int i = n - n % kWidth; i < n; ++i) sum += a[i] * b[i];
-    return sum;
-}
-
-// sum + the products of kWordSteps steps and as many digits.
-inline Ints add_steps(Ints sum, const int8_t* digits, Words w) {
-#ifdef __AVX512VNNI__
-    uint32_t lower, upper;
-    __builtin_memcpy(&lower, digits, 4);
-    __builtin_memcpy(&upper, digits + 4, 4);
-    const Words halves = Words{} + 0x0f0f0f0f;
-    sum = (Ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(w & halves), _mm512_set1_epi32(lower));
-    return (Ints)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)(w >> 4 & halves), _mm512_set1_epi32(upper));
-#else
-    for (int k = 0; k < kWordSteps; ++k) sum += (Ints)(w >> (k % 4 * 8 + k / 4 * 4) & 15) * digits[k];
-    return sum;
-#endif
-}
-
-// A residual as the scan of one codebook takes it.
-struct Probe {
-    alignas(64) int8_t digits[kMaxDimension];
-    float scale;   // of a digit
-    float middle;  // times kMiddle: the sum of the digits
-    float reach;   // by how many of an entry's errors a scanned product may be off
-
-    Probe(const Codebooks& books, int stage, const float* residual) {
-        const int row = books.words * kWordSteps;
-        const float *center = books.centers + stage * row, *width = books.widths + stage * row;
-        alignas(64) float whole[kMaxDimension] = {};
-        __builtin_memcpy(whole, residual, books.dimension * sizeof(float));
-        Floats wide[kMaxDimension / kWidth], distance{}, greatest{}, lost{}, sum{};
-        for (int k = 0; k < row; k += kWidth) {
-            const Floats offset = load(whole + k) - load(center + k);
-            const Floats v = wide[k / kWidth] = offset * load(width + k);
-            distance += offset * offset;
-            greatest = larger(greatest, larger(v, -v));
-        }
-        float most = 0;
-        for (int i = 0; i < kWidth; ++i) most = larger(most, greatest[i]);
-        scale = most / 127;
-        const float inverse = most > 0 ? 127 / most : 0;
-        const Floats magic = splat(12582912.f);  // added and taken away again, it leaves whole numbers
-        for (int k = 0; k < row; k += kWidth) {
-            const Floats v = wide[k / kWidth], digit = (v * inverse + magic) - magic;
-            const Floats error = (v - digit * scale) / load(width + k);
-            lost += error * error;
-            sum += digit;
-            store(digits + k, __builtin_convertvector(digit, Bytes));
-        }
-        middle = sum_of(sum);
-        // A little more than it needs to be, for sums in float32.
-        reach = 1.001f * (__builtin_sqrtf(sum_of(distance)) + books.lengths[stage] * __builtin_sqrtf(sum_of(lost)));
-    }
-};
-
-// P panels of entries: the least that half the squared distance to each can be, but for the residual's own part, and
-// the least of the most that it can be.
-template <int P>
-inline void scan(const Codebooks& books, size_t first, const Probe& probe, float* least, Floats& limit) {
-    Ints sums[P * kParts] = {};
-    const uint32_t* steps = books.steps + first * books.words;
-    for (int k = 0; k < books.words; ++k)
-#pragma GCC unroll 32
-        for (int p = 0; p < P * kParts; ++p) {
-            const uint32_t* at = steps + ((p / kParts) * books.words + k) * kPanel + (p % kParts) * kWidth;
-            sums[p] = add_steps(sums[p], probe.digits + k * kWordSteps, *reinterpret_cast<const Words*>(at));
-        }
-#pragma GCC unroll 32
-    for (int p = 0; p < P * kParts; ++p) {
-        const Floats product = (__builtin_convertvector(sums[p], Floats) - kMiddle * probe.middle) * probe.scale;
-        const Words grain = *reinterpret_cast<const Words*>(books.grains + first + p * kWidth);
-        const Floats middle = load(books.around + first + p * kWidth) - (Floats)(grain & 0xffff0000u) * product;
-        const Floats slack = (Floats)(grain << 16) * probe.reach;
-        store(least + p * kWidth, middle - slack);
-        limit = smaller(limit, middle + slack);
-    }
-}
-
-// The entries that may be nearest, in order -> how many they are.
-inline int scan(const Codebooks& books, int stage, const float* residual, int* candidates) {
-    constexpr int kAbreast = kSums >= 4 ? 4 : 1;
-    alignas(64) float least[kMaxEntries];
-    const Probe probe(books, stage, residual);
-    Floats limits = splat(__builtin_huge_valf());
-    const size_t begin = size_t(stage) * books.size;
-    int n = 0;
-    for (; n + kAbreast * kPanel <= books.size; n += kAbreast * kPanel)
-        scan<kAbreast>(books, begin + n, probe, least + n, limits);
-    for (; n < books.size; n += kPanel) scan<1>(books, begin + n, probe, least + n, limits);
-    float limit = limits[0];
-    for (int i = 1; i < kWidth; ++i) limit = smaller(limit, limits[i]);
-    int count = 0;
-#ifdef __AVX512F__
-    __m512i entries = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    for (int i = 0; i < books.size; i += kWidth, entries = _mm512_add_epi32(entries, _mm512_set1_epi32(kWidth))) {
-        const __mmask16 near = _mm512_cmp_ps_mask(_mm512_load_ps(least + i), _mm512_set1_ps(limit), _CMP_NGT_UQ);
-        _mm512_storeu_si512(candidates + count, _mm512_maskz_compress_epi32(near, entries));
-        count += __builtin_popcount(near);
-    }
-#else
-    for (int i = 0; i < books.size; ++i) {
-        candidates[count] = i;
-        count += !(least[i] > limit);
-    }
-#endif
-    return count;
-}
-
-inline int nearest(const Codebooks& books, int stage, const float* residual) {
-    int candidates[kMaxEntries + kWidth];
-    const int count = scan(books, stage, residual, candidates);
-    const float* entries = books.entries + size_t(stage) * books.size * books.dimension;
-    const float* half_norms = books.half_norms + size_t(stage) * books.size;
-    for (int i = 0; i < count; ++i)
-        for (int k = 0; k < books.dimension; k += 16)
-            __builtin_prefetch(entries + size_t(candidates[i]) * books.dimension + k);
-    int best = 0;
-    float best_score = __builtin_huge_valf();
-    for (int i = 0; i < count; ++i) {
-        const int entry = candidates[i];
-        const float score = half_norms[entry] - dot(residual, entries + size_t(entry) * books.dimension, books.dimension);
-        if (score < best_score) best = entry, best_score = score;
-    }
-    return best;
-}
-
 struct Quiet {  // numbers too small to matter are zero while this lives: they cost a hundred cycles each
 #if defined(__SSE2__)
     unsigned before = __builtin_ia32_stmxcsr();
@@ -736,7 +494,7 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
     const Quiet quiet;
     Stream streams[kMaxBatch];
     const Stage& first = model.encoder.stages[0];
-    const int channels = model.film_channels, dimension = model.codebooks.dimension;
+    const int channels = model.film_channels;
     for (int i = 0; i < count; ++i) {
         streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, scratch[i].residual, call.states[i], scratch[i].film};
         __builtin_memcpy(streams[i].buffers[0] + first.context * row_bytes(first), call.pcm[i],
@@ -745,15 +503,12 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
             scratch[i].film[c] = model.film[c] + call.denoise[i] * model.film[2 * channels + c];
     }
     run(model.encoder, streams, count, scratch->digits);
+    for (int i = 0; i < count; ++i) begin(model.codebooks, streams[i].residual, *scratch[i].paths);
     for (int stage = 0; stage < model.codebooks.count; ++stage)
-        for (int i = 0; i < count; ++i) {
-            if (stage >= call.n_q[i]) continue;
-            float* z = streams[i].residual;
-            const int code = nearest(model.codebooks, stage, z);
-            const float* entry = model.codebooks.entries + (size_t(stage) * model.codebooks.size + code) * dimension;
-            for (int k = 0; k < dimension; ++k) z[k] -= entry[k];
-            call.codes[i][stage] = static_cast<int16_t>(code);
-        }
+        for (int i = 0; i < count; ++i)
+            if (stage < call.n_q[i])
+                extend(model.codebooks, stage, *scratch[i].paths, stage + 1 < call.n_q[i] ? model.codebooks.paths : 1);
+    for (int i = 0; i < count; ++i) collect(*scratch[i].paths, call.n_q[i], call.codes[i]);
 }
 
 void decode_streams(const Model& model, Scratch* scratch, int count, const DecodeCall& call) {

@@ -14,6 +14,8 @@ constexpr int kMaxBatch = 16;  // streams that one pass through the weights serv
 constexpr int kMaxHidden = 256;  // words between the convolutions of a residual unit
 constexpr int kMaxDimension = 256;  // numbers of a projected embedding
 constexpr int kMaxEntries = 1024;
+constexpr int kMaxQuantizers = 32;
+constexpr int kMaxPaths = 8;  // that a search keeps
 constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
@@ -56,6 +58,7 @@ struct Network {
 // * (step - kMiddle); with all of them so, it is `error` away from where it is.
 struct Codebooks {
     int count, size, dimension;
+    int paths;                // that a search keeps from quantizer to quantizer
     int words;                // of steps in a row of kWordSteps each, filled up to a multiple of kPanel
     const uint32_t* steps;    // [count][size / kPanel][words][kPanel]
     const uint32_t* grains;   // [count][size]: scale and error, in the upper and lower half as bfloat16
@@ -74,9 +77,17 @@ struct Model {
     int film_channels, hop;
 };
 
+struct Paths {  // through the codebooks, of one embedding
+    int count;
+    alignas(64) float residuals[2][kMaxPaths][kMaxDimension];  // what they leave, by the parity of the stage
+    uint8_t parents[kMaxQuantizers][kMaxPaths];                 // which path of the stage before went on as this one
+    int16_t codes[kMaxQuantizers][kMaxPaths];
+};
+
 struct Scratch {  // one stream's, while it is computed
     char* buffers[2];
     float *residual, *film;
+    Paths* paths;
     char* digits;  // kChunk rows of the longest window there is; the first stream's serves them all
 };
 

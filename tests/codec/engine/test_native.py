@@ -116,7 +116,7 @@ def test_coarse_weights_stay_within_their_tolerance(
     (codes, pcm), engine = wanted, engines[precision]
     given = decoded(engine, codes)
     assert 10 * np.log10(np.square(pcm).sum() / np.square(given - pcm).sum()) > LEAST_SNR_DB[precision]
-    equal = np.array(encoded(engine, speech, n_q=8)) == np.array(codes)[:, :8]
+    equal = np.array(encoded(engine, speech, n_q=8)) == np.array(encoded(load_engine("torch"), speech, n_q=8))
     assert equal.mean() > LEAST_EQUAL_CODES[precision]
 
 
