@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-# So many paths through the codebooks does the encoder's search keep (the M-algorithm); with 1 it is the paper's greedy
-# search. The decoder need not know.
-SEARCH_PATHS = 4
+# The encoder's search for codes looks through a codebook once for each path that it keeps, about so many times a frame.
+SEARCH_SCANS = 32
+MOST_SEARCH_PATHS = 8
 
 
 class BitrateError(ValueError):
     """A bitrate that no number of quantizers gives."""
+
+
+def search_paths(n_q: int) -> int:
+    """So many paths through n_q codebooks are kept from one to the next (the M-algorithm): where codebooks are few,
+    each choice matters more and more paths cost no more. One is the paper's greedy search; decoders need not know."""
+    return min(MOST_SEARCH_PATHS, max(1, SEARCH_SCANS // n_q))
 
 
 @dataclass(frozen=True)

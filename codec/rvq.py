@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from codec.config import SEARCH_PATHS, CodecConfig
+from codec.config import CodecConfig, search_paths
 
 
 class ResidualVectorQuantizer(nn.Module):
@@ -31,13 +31,13 @@ class ResidualVectorQuantizer(nn.Module):
 
     def search(self, z: Tensor, n_q: int) -> Tensor:
         """Projected embeddings z [N, d] -> codes [N, n_q]: of all entries after each of the paths kept so far, the
-        SEARCH_PATHS that leave least go on, at last the best."""
+        search_paths(n_q) that leave least go on, at last the best."""
         left, codes = z[:, None], torch.zeros(len(z), 1, 0, dtype=torch.long, device=z.device)
         for quantizer in range(n_q):
             book = self.codebooks[quantizer]
             own, entries = (x.square().sum(dim=-1) / 2 for x in (left, book))
             distance = (own[..., None] + (entries - left @ book.T)).flatten(1)  # half of it, squared
-            keep = SEARCH_PATHS if quantizer + 1 < n_q else 1
+            keep = search_paths(n_q) if quantizer + 1 < n_q else 1
             best = distance.sort(dim=1, stable=True).indices[:, :keep]
             path, code = best // len(book), best % len(book)
             left = left.gather(1, path[..., None].expand(-1, -1, z.shape[1])) - book[code]

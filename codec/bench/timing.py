@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codec.bench.probe import Core
 from codec.bench.sound import voice
-from codec.bench.work import step_bytes, step_work
+from codec.bench.work import search_work, step_bytes, step_work
 from codec.engine.base import Engine
 
 WARM_UP_FRAMES = 50
@@ -114,11 +114,12 @@ def _steps(engine: Engine, n_q: int, sound: NDArray[np.float32]) -> tuple[Times,
 
 
 def _search(engine: Engine, n_q: int, sound: NDArray[np.float32]) -> Times:
-    """What `n_q` stages take, from two streams that hear the same: one searches all stages there are, one a single one.
+    """What `n_q` stages take, from two streams that hear the same: one searches so many (two or more), one only one.
 
-    So no engine need let us look between its network and its search.
+    So no engine need let us look between its network and its search. What both do is added in proportion to the work.
     """
-    most = engine.config.quantizers
+    most = max(2, n_q)
+    searched, single, wanted = (search_work(engine.config, stages).multiply_adds for stages in (most, 1, n_q))
     states = {stages: engine.encoder_state() for stages in (1, most)}
     times = {stages: np.empty(len(sound)) for stages in states}
     for index, frame in enumerate(sound):
@@ -126,4 +127,4 @@ def _search(engine: Engine, n_q: int, sound: NDArray[np.float32]) -> Times:
             began = time.perf_counter()
             _, states[stages] = engine.encode(frame, stages, 0.0, states[stages])
             times[stages][index] = 1000 * (time.perf_counter() - began)
-    return np.maximum(times[most] - times[1], 0.0) * n_q / (most - 1)
+    return np.maximum(times[most] - times[1], 0.0) * wanted / (searched - single)

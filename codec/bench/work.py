@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.config import SEARCH_PATHS, CodecConfig
+from codec.config import CodecConfig, search_paths
 
 WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 NUMBERS_PER_BYTE = 2  # of codebooks, in every precision: so coarse a scan leaves few entries that may be nearest
@@ -48,7 +48,7 @@ def encoder_work(config: CodecConfig) -> Work:
 def search_work(config: CodecConfig, n_q: int) -> Work:
     """Each stage compares what each path leaves with every entry of its codebook; the first has one path."""
     entries = config.codebook_size * config.code_dimension
-    return Work((1 + (n_q - 1) * SEARCH_PATHS) * entries, n_q * entries)
+    return Work((1 + (n_q - 1) * search_paths(n_q)) * entries, n_q * entries)
 
 
 def decoder_work(config: CodecConfig) -> Work:

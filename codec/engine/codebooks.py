@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.config import SEARCH_PATHS
+from codec.config import search_paths
 from codec.engine.base import Codes
 
 Vector = NDArray[np.float32]
@@ -21,13 +21,13 @@ class Codebooks:
 
     def encode(self, z: Vector, n_q: int) -> Codes:
         """Projected embedding z [d] -> codes [n_q]: of all entries after each of the paths kept so far, the
-        SEARCH_PATHS that leave least go on, at last the best."""
+        search_paths(n_q) that leave least go on, at last the best."""
         left = z[None]
         codes: NDArray[np.int16] = np.empty((1, 0), dtype=np.int16)
         for stage in range(n_q):
             own = np.square(left).sum(axis=1) / 2
             distance = (own[:, None] + (self.half_norms[stage] - left @ self.columns[stage])).ravel()  # half, squared
-            best = _least(distance, SEARCH_PATHS if stage + 1 < n_q else 1)
+            best = _least(distance, search_paths(n_q) if stage + 1 < n_q else 1)
             path, code = np.divmod(best, len(self.half_norms[stage]))
             left = left[path] - self.entries[stage, code]
             codes = np.column_stack([codes[path], code.astype(np.int16)])

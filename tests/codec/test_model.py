@@ -100,7 +100,7 @@ def test_the_search_is_the_nearest_entry_s_with_one_path_and_beats_it_with_more(
     found = model.quantizer.search(embeddings, 4)
     distances = [errors(model, embeddings, codes)[:, -1] for codes in (found, torch.stack(greedy, dim=1))]
     assert float(distances[0].mean()) < 0.99 * float(distances[1].mean())
-    monkeypatch.setattr(rvq, "SEARCH_PATHS", 1)
+    monkeypatch.setattr(rvq, "search_paths", lambda n_q: 1)
     assert torch.equal(model.quantizer.search(embeddings, 4), torch.stack(greedy, dim=1))
 
 
@@ -108,7 +108,7 @@ def test_enough_paths_find_the_best_of_all_codes(
     model: SoundStream, embeddings: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books = model.quantizer.codebooks
-    monkeypatch.setattr(rvq, "SEARCH_PATHS", books.shape[1])
+    monkeypatch.setattr(rvq, "search_paths", lambda n_q: books.shape[1])
     sums = (books[0][:, None] + books[1]).flatten(0, 1)
     best = torch.cdist(embeddings, sums).argmin(dim=1)
     wanted = torch.stack([best // books.shape[1], best % books.shape[1]], dim=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.config import SEARCH_PATHS, CodecConfig
+from codec.config import MOST_SEARCH_PATHS, SEARCH_SCANS, CodecConfig
 from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
 from codec.engine.native.plan import Plan, Product, Stage
@@ -36,7 +36,8 @@ class ModelSpec(ctypes.Structure):
         ("encoder", POINTER(StageSpec)),
         ("decoder", POINTER(StageSpec)),
         *((name, c_int32) for name in ("encoder_stages", "decoder_stages")),
-        *((name, c_int32) for name in ("quantizers", "entries", "dimension", "paths", "film_channels", "hop")),
+        *((name, c_int32) for name in ("quantizers", "entries", "dimension")),
+        *((name, c_int32) for name in ("scans", "most_paths", "film_channels", "hop")),
         ("codebooks", c_void_p),
         ("film", c_void_p),
     ]
@@ -104,7 +105,7 @@ class Handle:
             (StageSpec * len(decoder))(*decoder),
             *(len(encoder), len(decoder)),
             *plan.codebooks.shape,
-            SEARCH_PATHS,
+            *(SEARCH_SCANS, MOST_SEARCH_PATHS),
             *(plan.film.shape[1], config.hop),
             *(floats(plan.codebooks), floats(plan.film)),
         )

@@ -506,8 +506,7 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
     for (int i = 0; i < count; ++i) begin(model.codebooks, streams[i].residual, *scratch[i].paths);
     for (int stage = 0; stage < model.codebooks.count; ++stage)
         for (int i = 0; i < count; ++i)
-            if (stage < call.n_q[i])
-                extend(model.codebooks, stage, *scratch[i].paths, stage + 1 < call.n_q[i] ? model.codebooks.paths : 1);
+            if (stage < call.n_q[i]) extend(model.codebooks, stage, call.n_q[i], *scratch[i].paths);
     for (int i = 0; i < count; ++i) collect(*scratch[i].paths, call.n_q[i], call.codes[i]);
 }
 

@@ -129,7 +129,7 @@ struct StageSpec {
 struct ModelSpec {
     const StageSpec *encoder, *decoder;
     int32_t encoder_stages, decoder_stages;
-    int32_t quantizers, entries, dimension, paths, film_channels, hop;
+    int32_t quantizers, entries, dimension, scans, most_paths, film_channels, hop;
     const float *codebooks, *film;
 };
 
@@ -219,7 +219,7 @@ struct Handle {
     Codebooks codebooks(const ModelSpec& spec) {
         const int count = spec.quantizers, size = spec.entries, d = spec.dimension;
         const size_t all = size_t(count) * size;
-        Codebooks books{count, size, d, spec.paths, (d + kPanel - 1) / kPanel * (kPanel / kWordSteps)};
+        Codebooks books{count, size, d, spec.scans, spec.most_paths, (d + kPanel - 1) / kPanel * (kPanel / kWordSteps)};
         uint32_t* steps = arena.take<uint32_t>(all * books.words);
         uint32_t* grains = arena.take<uint32_t>(all);
         float *around = arena.take<float>(all), *half_norms = arena.take<float>(all), *lengths = arena.take<float>(count);

@@ -15,7 +15,7 @@ constexpr int kMaxHidden = 256;  // words between the convolutions of a residual
 constexpr int kMaxDimension = 256;  // numbers of a projected embedding
 constexpr int kMaxEntries = 1024;
 constexpr int kMaxQuantizers = 32;
-constexpr int kMaxPaths = 8;  // that a search keeps
+constexpr int kMaxPaths = 8;  // that a search keeps, in any model
 constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
@@ -58,7 +58,7 @@ struct Network {
 // * (step - kMiddle); with all of them so, it is `error` away from where it is.
 struct Codebooks {
     int count, size, dimension;
-    int paths;                // that a search keeps from quantizer to quantizer
+    int scans, most_paths;    // of a search, about, in all stages; that it keeps from stage to stage
     int words;                // of steps in a row of kWordSteps each, filled up to a multiple of kPanel
     const uint32_t* steps;    // [count][size / kPanel][words][kPanel]
     const uint32_t* grains;   // [count][size]: scale and error, in the upper and lower half as bfloat16

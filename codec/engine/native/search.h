@@ -161,8 +161,15 @@ inline int candidates(const float* least, int size, float limit, int* entries) {
     return count;
 }
 
-// One more quantizer: at most `most` paths remain, the best first.
-inline void extend(const Codebooks& books, int stage, Paths& paths, int most) {
+// So many paths are left after a stage of a search through n_q codebooks: search_paths in codec/config.py, at last one.
+inline int paths_after(const Codebooks& books, int stage, int n_q) {
+    const int affordable = books.scans / n_q;
+    return stage + 1 == n_q || affordable < 1 ? 1 : at_most(affordable, books.most_paths);
+}
+
+// One more quantizer of n_q.
+inline void extend(const Codebooks& books, int stage, int n_q, Paths& paths) {
+    const int most = paths_after(books, stage, n_q);
     Probe probes[kMaxPaths];
     Bounds bounds[kMaxPaths];
     const float (*before)[kMaxDimension] = paths.residuals[stage % 2];

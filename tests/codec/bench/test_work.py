@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_bytes, step_work
-from codec.config import PRESETS, SEARCH_PATHS, CodecConfig
+from codec.config import PRESETS, CodecConfig, search_paths
 from codec.model import SoundStream
 
 
@@ -50,7 +50,7 @@ def test_the_sizes_of_the_paper_s_models() -> None:
 def test_search_is_a_product_of_each_path_with_each_codebook() -> None:
     config = CodecConfig()
     assert search_work(config, 1) == Work(1024 * 64, 1024 * 64)
-    assert search_work(config, 8) == Work((1 + 7 * SEARCH_PATHS) * 1024 * 64, 8 * 1024 * 64)
+    assert search_work(config, 8) == Work((1 + 7 * search_paths(8)) * 1024 * 64, 8 * 1024 * 64)
     total = step_work(config, 8)
     assert total.multiply_adds == sum(
         work.multiply_adds for work in (encoder_work(config), search_work(config, 8), decoder_work(config))

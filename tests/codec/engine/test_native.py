@@ -102,11 +102,12 @@ def test_odd_codebooks_are_searched_as_well(instruction_set: str, speech: Pcm, t
     books[3, 5] *= 1000
     save_file(tensors, tmp_path / "model.safetensors")
     odd = Weights(tmp_path, "odd", weights.config)
-    given = np.array(encoded(NativeEngine(odd, "fp32", instruction_set), speech, n_q=8))
-    wanted = np.array(encoded(TorchEngine(odd), speech, n_q=8))
-    assert len(np.unique(wanted[:, 0])) > 8
-    assert (wanted[:, 2] == 0).all()
-    assert (given == wanted).all(axis=1).mean() >= 0.98
+    native, reference = NativeEngine(odd, "fp32", instruction_set), TorchEngine(odd)
+    for n_q in (4, 5, 8, 12):  # 8, 6, 4 and 2 paths
+        given, wanted = (np.array(encoded(engine, speech, n_q)) for engine in (native, reference))
+        assert len(np.unique(wanted[:, 0])) > 8
+        assert (wanted[:, 2] == 0).all()
+        assert (given == wanted).all(axis=1).mean() >= 0.98
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
