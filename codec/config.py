@@ -33,7 +33,7 @@ class CodecConfig:
     strides: tuple[int, ...] = (2, 4, 5, 8)
     channels: int = 16
     dimension: int = 256
-    code_dimension: int = 64
+    code_dimension: int = 32
     dilations: tuple[int, ...] = (1, 3, 9)
     kernel: int = 7
     embedding_kernel: int = 3
@@ -83,5 +83,5 @@ class CodecConfig:
 
 PRESETS = {
     "base": CodecConfig(),
-    "large": CodecConfig(preset="large", channels=32),
+    "large": CodecConfig(preset="large", channels=32, code_dimension=64),
 }

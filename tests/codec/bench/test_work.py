@@ -49,8 +49,9 @@ def test_the_sizes_of_the_paper_s_models() -> None:
 
 def test_search_is_a_product_of_each_path_with_each_codebook() -> None:
     config = CodecConfig()
-    assert search_work(config, 1) == Work(1024 * 64, 1024 * 64)
-    assert search_work(config, 8) == Work((1 + 7 * search_paths(8)) * 1024 * 64, 8 * 1024 * 64)
+    codebook = 1024 * config.code_dimension
+    assert search_work(config, 1) == Work(codebook, codebook)
+    assert search_work(config, 8) == Work((1 + 7 * search_paths(8)) * codebook, 8 * codebook)
     total = step_work(config, 8)
     assert total.multiply_adds == sum(
         work.multiply_adds for work in (encoder_work(config), search_work(config, 8), decoder_work(config))
@@ -59,7 +60,7 @@ def test_search_is_a_product_of_each_path_with_each_codebook() -> None:
 
 def test_bytes_follow_the_precision_but_for_the_codebooks() -> None:
     config = CodecConfig()
-    codebooks = 8 * 1024 * 64 // 2
+    codebooks = 8 * 1024 * config.code_dimension // 2
     networks = encoder_work(config).weights + decoder_work(config).weights
     assert [step_bytes(config, 8, precision) - codebooks for precision in ("fp32", "bf16", "int8")] == [
         4 * networks,
