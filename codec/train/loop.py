@@ -216,7 +216,8 @@ class Trainer:
             try:
                 part.load_state_dict(state[name])
             except (RuntimeError, ValueError) as error:
-                text = f"the {name} of {self.checkpoint} is not this run's: other discriminators?"
+                other = "discriminators" if name == "adversary" else "networks, of other sizes"
+                text = f"the {name} of {self.checkpoint} is not this run's: other {other}?"
                 raise TrainingError(text) from error
         if self.team.rank < len(state["rngs"]):
             self.rng.bit_generator.state = state["rngs"][self.team.rank]

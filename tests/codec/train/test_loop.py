@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from codec.config import PRESETS
 from codec.train.augment import Corpus
 from codec.train.errors import TrainingError
 from codec.train.log import perplexity
@@ -178,3 +179,12 @@ def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(RECIPE, tiny_corpus, tmp_path)
     trainer.draw()
     assert (tmp_path / "pictures" / "0000000.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_with_networks_of_other_sizes_is_refused(
+    tiny_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(RECIPE, tiny_corpus, tmp_path).save()
+    monkeypatch.setitem(PRESETS, "base", replace(PRESETS["base"], code_dimension=64))
+    with pytest.raises(TrainingError, match=r"the model of .* of other sizes"):
+        Trainer(RECIPE, tiny_corpus, tmp_path).resume()
