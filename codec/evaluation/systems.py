@@ -49,17 +49,16 @@ class Thinline:
         return load_engine(self.engine_name, self.weights)
 
     def carry(self, pcm: Pcm, denoise: bool = False) -> dict[float, Carried]:
-        """Encodes once: what a lower bitrate sends is the first codes of what the highest does."""
-        sizes = {bitrate: self.engine.config.n_q(bitrate) for bitrate in self.bitrates_kbps}
-        encoder = StreamEncoder(self.engine, max(sizes.values()), denoise, self.frames_per_packet)
-        packets = encoder.push(pcm) + encoder.flush()
-        return {bitrate: self._decode(packets, n_q, len(pcm)) for bitrate, n_q in sizes.items()}
+        """Encodes for each bitrate, as the search for its codes is another."""
+        return {bitrate: self._carry(pcm, self.engine.config.n_q(bitrate), denoise) for bitrate in self.bitrates_kbps}
 
-    def _decode(self, packets: list[Packet], n_q: int, samples: int) -> Carried:
-        decoder, sent = StreamDecoder(self.engine), [packet.with_n_q(n_q).to_bytes() for packet in packets]
+    def _carry(self, pcm: Pcm, n_q: int, denoise: bool) -> Carried:
+        encoder = StreamEncoder(self.engine, n_q, denoise, self.frames_per_packet)
+        sent = [packet.to_bytes() for packet in encoder.push(pcm) + encoder.flush()]
+        decoder = StreamDecoder(self.engine)
         sound = []
         for packet in map(Packet.from_bytes, sent):
             decoder.push(packet)
             sound.append(decoder.pull(packet.frames))
         size = sum(map(len, sent))
-        return Carried(np.concatenate(sound)[:samples], size - HEADER.size * len(sent), size)
+        return Carried(np.concatenate(sound)[: len(pcm)], size - HEADER.size * len(sent), size)

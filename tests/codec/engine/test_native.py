@@ -22,7 +22,7 @@ from codec.weights import Weights, open_weights, shipped
 from tests.codec.steps import decoded, encoded
 
 # What coarse weights may cost on real speech; docs/engine.md has what was measured.
-LEAST_SNR_DB = {"bf16": 40.0, "int8": 34.0}
+LEAST_SNR_DB = {"bf16": 40.0, "int8": 28.0}
 LEAST_EQUAL_CODES = {"bf16": 0.85, "int8": 0.8}  # one that rounding decides changes those after it
 
 SETS = ("portable", "avx2", "avx512", "avx512bf16", "amx")
@@ -94,7 +94,7 @@ def test_odd_codebooks_are_searched_as_well(instruction_set: str, speech: Pcm, t
     weights = open_weights(shipped("base"))
     tensors, rng = load_file(weights.file("model.safetensors")), np.random.default_rng(5)
     books = tensors["quantizer.codebooks"]
-    normal = rng.standard_normal((4, *books.shape[1:])) / 8
+    normal = rng.standard_normal((4, *books.shape[1:])) * books[0].std()
     books[0] = normal[0] * 10 ** rng.uniform(-4, 1, (len(normal[0]), 1))
     books[1] = normal[1, 0] + 0.02 * normal[1]
     books[2] = 0
