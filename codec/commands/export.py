@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from codec.train.adversary import keep
+from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.export import export, load_average
 
@@ -19,5 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     model_id = export(load_average(args.checkpoint), args.folder)
+    keep(read_checkpoint(args.checkpoint), args.folder)
     print(f"model {model_id} in {args.folder}")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from codec.train.adversary import kept
 from codec.train.augment import Corpus
 from codec.train.data import load_clips
 from codec.train.errors import DataError, TrainingError
@@ -62,6 +63,14 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
+        judges = kept(args.start)
+        if judges and not args.discriminators:  # so are those who judged them
+            recipe = replace(
+                recipe,
+                discriminators=judges.names,
+                discriminator_channels=judges.channels,
+                adversarial_from=0 if args.adversarial_from is None else args.adversarial_from,
+            )
     start = open_weights(args.start) if args.start else None
     folders = {kind: _folders(args, kind) for kind in KINDS}
     cache, exclude = args.out / "cache", tuple(args.exclude)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from codec.config import PRESETS
 from codec.train.discriminators import Discriminators
+from codec.train.errors import TrainingError
 from codec.train.losses import rms
 from codec.train.recipe import Recipe
 from codec.train.team import Team
 
 DEEMPHASIS_HZ = 1500
+KEPT = "discriminators.safetensors"  # beside exported weights: who judged them, for who trains them on
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,58 @@ class Adversary:
             group["lr"] = self.learning_rate
         self.optimizer.step()
 
+    def start(self, kept: Kept) -> None:
+        """Begins with discriminators that have learned. Raises TrainingError when they do not fit their own names."""
+        try:
+            self.networks.load_state_dict(kept.tensors)
+        except RuntimeError as error:
+            raise TrainingError(f"the discriminators of {kept.path} are not {' '.join(kept.names)}") from error
+
     def state_dict(self) -> dict[str, object]:
         return {"networks": self.networks.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, dict[str, object]]) -> None:
         self.networks.load_state_dict(state["networks"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The discriminators of a finished run, as they lie beside its weights."""
+
+    path: Path
+    names: tuple[str, ...]
+    channels: int
+    tensors: dict[str, Tensor]
+
+    def fit(self, recipe: Recipe) -> bool:
+        """Whether they are those that the recipe asks for."""
+        return (self.names, self.channels) == (recipe.discriminators, recipe.discriminator_channels)
+
+
+def keep(checkpoint: dict[str, Any], folder: Path) -> None:
+    """Writes a checkpoint's discriminators beside the weights in `folder`; without any, none are left there."""
+    path = folder / KEPT
+    path.unlink(missing_ok=True)
+    if "adversary" not in checkpoint:
+        return
+    recipe, networks = checkpoint["recipe"], checkpoint["adversary"]["networks"]
+    named = {"discriminators": " ".join(recipe["discriminators"]), "channels": str(recipe["discriminator_channels"])}
+    save_file({name: tensor.contiguous() for name, tensor in networks.items()}, path, metadata=named)
+    path.chmod(0o644)  # the library keeps it to the owner
+
+
+def kept(folder: Path) -> Kept | None:
+    """The discriminators beside the weights in `folder`, if any. Raises TrainingError for a damaged file."""
+    path = folder / KEPT
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            named, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Kept(path, tuple(named["discriminators"].split()), int(named["channels"]), tensors)
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged: {error}") from error
 
 
 def relative_distance(real: Tensor, fake: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from codec.config import PRESETS
-from codec.train.adversary import Adversary
+from codec.train.adversary import Adversary, kept
 from codec.train.augment import Batch, Corpus, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
@@ -47,6 +47,8 @@ class Trainer:
         self.optimizer = Muon(self.model.parameters(), lr=recipe.learning_rate)
         self.loss = ReconstructionLoss(self.config.sample_rate)
         self.adversary = Adversary(recipe, self.team) if recipe.adversarial_from < recipe.steps else None
+        if self.adversary and start and (judges := kept(start.folder)) and judges.fit(recipe):
+            self.adversary.start(judges)
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         self.step = 0
         self.settled_at: int | None = None  # the step from which on the encoder is left alone

@@ -5,6 +5,8 @@
     encoder.onnx        pcm -> projected embedding, one frame, state in and out
     decoder.onnx        projected embedding -> pcm, likewise
     MODEL_CARD.md       data, steps, figures, limits
+
+Beside them may lie discriminators.safetensors, which judged the model in training: for who trains it on, not for engines.
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from codec.train.adversary import DEEMPHASIS_HZ, Adversary, deemphasised, relative_distance
+from codec.train.adversary import DEEMPHASIS_HZ, KEPT, Adversary, deemphasised, keep, kept, relative_distance
 from codec.train.discriminators import Discriminators, discriminator
 from codec.train.errors import TrainingError
 from codec.train.losses import rms
@@ -56,6 +58,34 @@ def test_discriminators_learn_to_tell_sounds_apart(names: tuple[str, ...]) -> No
         losses.append(verdict.discriminator.item())
     assert losses[0] == pytest.approx(2, abs=0.5)
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_kept_discriminators_judge_as_before(tmp_path: Path) -> None:
+    recipe = Recipe(discriminators=("stft:256", "stft:512"), discriminator_channels=4)
+    adversary, fresh = Adversary(recipe, Team()), Adversary(recipe, Team())
+    keep({"recipe": asdict(recipe), "adversary": adversary.state_dict()}, tmp_path)
+    judges = kept(tmp_path)
+    assert judges
+    assert judges.fit(recipe)
+    assert not judges.fit(Recipe(discriminators=("stft:512", "stft:256"), discriminator_channels=4))
+    fresh.start(judges)
+    before, after = (each.judge(*sounds(), torch.float32).discriminator.item() for each in (adversary, fresh))
+    assert before == after
+
+
+def test_damaged_discriminators_are_named(tmp_path: Path) -> None:
+    recipes = [Recipe(discriminators=(name,), discriminator_channels=4) for name in ("stft:256", "wave:1")]
+    other, adversary = (Adversary(recipe, Team()) for recipe in recipes)
+    keep({"recipe": asdict(recipes[1]), "adversary": other.state_dict()}, tmp_path)
+    judges = kept(tmp_path)
+    assert judges
+    with pytest.raises(TrainingError, match=r"discriminators of .* are not wave:1"):
+        adversary.start(judges)
+    (tmp_path / KEPT).write_bytes(b"rubbish")
+    with pytest.raises(TrainingError, match="is damaged"):
+        kept(tmp_path)
+    (tmp_path / KEPT).unlink()
+    assert kept(tmp_path) is None
 
 
 def test_the_codec_is_shown_the_way_and_the_discriminators_are_not_touched_by_it() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 import thinline
 from codec.engine import load_engine
+from codec.train.adversary import KEPT
+from codec.train.checkpoint import read_checkpoint
 from codec.weights import shipped
 
 SHORT = ["--frames", "8", "--batch", "2"]
@@ -26,6 +28,19 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
     assert load_engine("onnx", weights=tmp_path / "weights").model_id in capsys.readouterr().out
     again = [*run, "--out", str(tmp_path / "again"), "--steps", "1", "--start", str(tmp_path / "weights")]
     assert thinline.main(again) == 0
+
+
+def test_discriminators_are_exported_and_go_on_judging(sounds: Path, tmp_path: Path) -> None:
+    run, weights = ["train", "--data", str(sounds), *SHORT, "--steps", "2"], tmp_path / "weights"
+    first = ["--adversarial-from", "0", "--discriminators", "stft:256", "--discriminator-channels", "4"]
+    assert thinline.main([*run, *first, "--out", str(tmp_path / "run")]) == 0
+    assert thinline.main(["export", str(tmp_path / "run" / "checkpoint.pt"), str(weights)]) == 0
+    assert thinline.main([*run, "--out", str(tmp_path / "again"), "--start", str(weights)]) == 0
+    recipe = read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]
+    assert (recipe["discriminators"], recipe["discriminator_channels"]) == (("stft:256",), 4)
+    assert thinline.main([*run, "--out", str(tmp_path / "none")]) == 0
+    assert thinline.main(["export", str(tmp_path / "none" / "checkpoint.pt"), str(weights)]) == 0
+    assert not (weights / KEPT).exists()
 
 
 @pytest.mark.parametrize(
