@@ -122,7 +122,7 @@ def load_distillmos() -> Measure:
     """DistillMOS v7 (arXiv 2502.05356). It names torchaudio, which its network does not use: a stand-in will do."""
     import torch
 
-    if find_spec("torchaudio") is None:
+    if "torchaudio" not in sys.modules and find_spec("torchaudio") is None:
         stand_in, transforms = ModuleType("torchaudio"), ModuleType("torchaudio.transforms")
         transforms.MFCC = object  # type: ignore[attr-defined]
         stand_in.transforms = transforms  # type: ignore[attr-defined]

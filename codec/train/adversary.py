@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from codec.config import PRESETS
 from codec.train.discriminators import Discriminators
 from codec.train.errors import TrainingError
-from codec.train.losses import rms
+from codec.train.losses import loudness
 from codec.train.recipe import Recipe
 from codec.train.team import Team
 
@@ -44,7 +44,7 @@ class Adversary:
     def judge(self, target: Tensor, output: Tensor, precision: torch.dtype) -> Verdict:
         """target, output [B, samples]. One pass each serves both sides: features of the target are held constant for
         the codec, and `learn` differentiates by the discriminators alone."""
-        level, output = rms(target), deemphasised(output, self.sample_rate)
+        level, output = loudness(target), deemphasised(output, self.sample_rate)
         with torch.autocast(target.device.type, precision, enabled=precision != torch.float32):
             on_target, on_output = self.networks(target, level), self.networks(output, level)
         hinge, feature, own = [], [], []

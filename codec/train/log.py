@@ -21,7 +21,7 @@ class CsvLog:
     """Means of the last `every` steps, a row each; plot it with anything."""
 
     columns = (
-        "step", "seconds", "mel", "loudness", "complex", "wave", "hinge", "feature", "discriminator",
+        "step", "seconds", "mel", "complex", "wave", "hinge", "feature", "discriminator",
         "commitment", "perplexity", "grad_norm", "learning_rate",
     )
 

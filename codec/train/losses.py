@@ -7,8 +7,6 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from codec.train.loudness import loudness_distance
-
 # Magnitudes are floored 44 dB below the example's own level, or else pauses and inaudible overtones, where logarithms
 # are steepest, get all the gradient; and at -100 dBFS in any case, or else quiet examples would.
 FLOOR_BELOW_LEVEL = 0.006
@@ -49,7 +47,7 @@ def power(spec: Tensor) -> Tensor:
     return spec.real.square() + spec.imag.square()
 
 
-def rms(x: Tensor) -> Tensor:
+def loudness(x: Tensor) -> Tensor:
     """RMS of each example x [B, samples] -> [B, 1, 1]."""
     return x.square().mean(dim=1).sqrt()[:, None, None]
 
@@ -70,7 +68,6 @@ class ReconstructionLoss:
     `mel`: multi-scale log-mel (arXiv 2107.03312, equation 5, its log term, as L1): timbre and loudness.
     `complex`: magnitude-compressed complex spectra below 4 kHz: phase too, or short training stays hoarse.
     `wave`: samples: the strong low partials, which find their phase by it first.
-    `loudness`: what the ear makes of it (codec/train/loudness.py): what can be heard, in proportion to how it is.
     """
 
     def __init__(
@@ -85,7 +82,7 @@ class ReconstructionLoss:
     def __call__(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
         """target, output [B, samples] -> the distances by name, each a scalar."""
         mel, phase = target.new_zeros(()), target.new_zeros(())
-        floor = inaudible(rms(target))
+        floor = inaudible(loudness(target))
         for window in sorted({*self.mel_windows, *self.complex_windows}):
             with torch.no_grad():
                 wanted = spectrum(target, window)
@@ -97,10 +94,7 @@ class ReconstructionLoss:
                 distance = _compressed_distance(wanted[:, heard], given[:, heard], floor)
                 phase = phase + distance / len(self.complex_windows)
         wave = (target - output).abs().mean() / (target.abs().mean() + 1e-3)
-        return {
-            "mel": mel, "complex": phase, "wave": wave,
-            "loudness": loudness_distance(target, output, self.sample_rate),
-        }
+        return {"mel": mel, "complex": phase, "wave": wave}
 
     def _mel_distance(self, wanted: Tensor, given: Tensor, floor: Tensor, window: int) -> Tensor:
         bank = mel_filterbank(self.sample_rate, window, min(64, window // 4), wanted.device)
@@ -113,7 +107,7 @@ def balanced_gradient(losses: dict[str, Tensor], weights: dict[str, float], outp
     arXiv 2210.13438, section 3.4, with the batch's own norms): neither a loud batch nor a steep loss takes over. Nor
     does one example: within a loss, each gets a norm of one over the root of its level."""
     total = torch.zeros_like(output)
-    level = rms(output.detach())[:, 0].clamp(min=LEAST_LEVEL)
+    level = loudness(output.detach())[:, 0].clamp(min=LEAST_LEVEL)
     for name, loss in losses.items():
         (gradient,) = torch.autograd.grad(loss, output, retain_graph=True)
         norm = gradient.norm(dim=1, keepdim=True)

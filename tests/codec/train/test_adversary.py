@@ -13,7 +13,7 @@ from torch import Tensor
 from codec.train.adversary import DEEMPHASIS_HZ, KEPT, Adversary, deemphasised, keep, kept, relative_distance
 from codec.train.discriminators import Discriminators, discriminator
 from codec.train.errors import TrainingError
-from codec.train.losses import rms
+from codec.train.losses import loudness
 from codec.train.recipe import Recipe
 from codec.train.team import Team
 
@@ -31,7 +31,7 @@ def sounds(seed: int = 0) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_kind_judges_and_names_its_layers(name: str) -> None:
     real, _ = sounds()
-    for logits, seen in discriminator(name, 8)(real, rms(real)):
+    for logits, seen in discriminator(name, 8)(real, loudness(real)):
         assert logits.shape[0] == len(real)
         assert len(seen) >= 5
         assert torch.isfinite(logits).all()
@@ -41,7 +41,7 @@ def test_every_kind_judges_and_names_its_layers(name: str) -> None:
 def test_a_judgement_does_not_depend_on_the_level(name: str) -> None:
     real, _ = sounds()
     judge = discriminator(name, 8)
-    loud, louder = (judge(level * real, rms(level * real)) for level in (4.0, 8.0))
+    loud, louder = (judge(level * real, loudness(level * real)) for level in (4.0, 8.0))
     for (a, _), (b, _) in zip(loud, louder, strict=True):
         scale = a.abs().max()
         assert (a - b).abs().max() < 0.3 * scale  # compressed, not normalised: nearly
