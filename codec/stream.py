@@ -15,6 +15,7 @@ import numpy as np
 from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
+from codec.ratecontrol import RateControl
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
 
 _LOUDEST = np.float32(1.0)
@@ -22,10 +23,18 @@ SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
 
 
 class StreamEncoder:
-    """PCM in, packets out. Belongs to one thread; that thread may change `n_q` and denoising at any time."""
+    """PCM in, packets out. Belongs to one thread; that thread may change `n_q` and denoising at any time.
 
-    def __init__(self, engine: Engine, n_q: int, denoise: bool = False, frames_per_packet: int = 1) -> None:
-        self.engine, self.frames_per_packet = engine, frames_per_packet
+    With `variable`, `n_q` is what frames get in the mean (codec/ratecontrol.py). Raises ValueError where that can't be:
+    the frames of one packet have one number of quantizers.
+    """
+
+    def __init__(
+        self, engine: Engine, n_q: int, denoise: bool = False, frames_per_packet: int = 1, variable: bool = False
+    ) -> None:
+        if variable and frames_per_packet > 1:
+            raise ValueError(f"a variable bitrate needs packets of one frame, not {frames_per_packet}")
+        self.engine, self.frames_per_packet, self.variable = engine, frames_per_packet, variable
         self._model = short_model_id(engine.model_id)
         self.n_q = n_q
         self._target = float(denoise)
@@ -41,6 +50,7 @@ class StreamEncoder:
         self._group: list[Codes] = []
         self._group_n_q = self.n_q
         self._mode = self._target
+        self._rate_control = RateControl(self.engine.config) if self.variable else None
         self.frame_index = 0
         self.sequence = 0
         self._sent: deque[Packet] = deque(maxlen=MAX_FRAMES_BACK)
@@ -111,7 +121,7 @@ class StreamEncoder:
 
     def _begin(self, frame: Pcm) -> EncodeStep:
         if not self._group:
-            self._group_n_q = self.n_q
+            self._group_n_q = self._rate_control.choose(frame, self.n_q) if self._rate_control else self.n_q
         if self._mode != self._target:
             ramp = 1 / self.engine.config.denoise_ramp_frames
             self._mode += float(np.clip(self._target - self._mode, -ramp, ramp))

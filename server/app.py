@@ -41,7 +41,7 @@ async def make_app(config: ServerConfig, engine: Engine, limits: Limits | None =
     """
     engine.config.n_q(config.bitrate_kbps)
     traces = None if config.traces_endpoint is None else Traces(config.traces_endpoint)
-    media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers)
+    media = MediaPlane.start(engine, config.workers, config.batch, config.pin_workers, config.constant_bitrate)
     expose(Exposure(config.udp_ports, config.public_address))
     authority = Authority(config.token_secret, config.opening)
     rooms: Rooms[Session] = Rooms(config.max_sessions or await _measure_seats(media), config.max_rooms)

@@ -32,6 +32,7 @@ class ServerConfig:
     batch: int = 16
     pin_workers: bool = False
     bitrate_kbps: float = 6.0
+    constant_bitrate: bool = False
     max_sessions: int | None = None  # as many as the node measures that it can bear
     max_rooms: int | None = None  # as many as there are seats
     seats_per_address: int = 16

@@ -197,6 +197,7 @@ _KINDS: dict[str, _Kind] = {
     "batch": _INTEGER,
     "pin_workers": _SWITCH,
     "bitrate_kbps": _NUMBER,
+    "constant_bitrate": _SWITCH,
     "max_sessions": _INTEGER,
     "max_rooms": _INTEGER,
     "seats_per_address": _INTEGER,

@@ -66,6 +66,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     text("--denoise-snrs", "0,5,10,15", "dB, to denoise")
     parser.add_argument("--denoise-bitrate", type=float, default=6.0, metavar="KBPS", help="default: 6")
     parser.add_argument("--frames-per-packet", type=int, default=1, metavar="N", help="under one header (default: 1)")
+    parser.add_argument("--constant-bitrate", action="store_true", help="as many quantizers for each frame")
     parser.add_argument("--max-clips", type=int, metavar="N", help="of each kind, spread over all")
     parser.add_argument("--max-seconds", type=float, default=5.0, metavar="S", help="of each clip (default: 5)")
     heard = f"clips of each kind to hear (default: {HEARD}; {HEARD_BLIND} in the blind test)"
@@ -79,8 +80,9 @@ def run(args: Namespace) -> int:
 
 
 def evaluate(args: Namespace) -> int:
-    ours = own_systems(args.engine, args.weights, parse_numbers(args.bitrates, "bitrates"), args.frames_per_packet)
-    denoisers = own_systems(args.engine, args.weights, (args.denoise_bitrate,), args.frames_per_packet)
+    packets = (args.frames_per_packet, args.frames_per_packet == 1 and not args.constant_bitrate)
+    ours = own_systems(args.engine, args.weights, parse_numbers(args.bitrates, "bitrates"), *packets)
+    denoisers = own_systems(args.engine, args.weights, (args.denoise_bitrate,), *packets)
     others, absent_peers = peers(args.peers, parse_numbers(args.opus_bitrates, "bitrates of Opus"), args.lyra)
     metrics, absent_metrics = installed(parse_metrics(args.metrics))
     earlier = read_document(args.earlier) if args.earlier else None

@@ -36,7 +36,11 @@ def parse_numbers(text: str, what: str) -> tuple[float, ...]:
 
 
 def own_systems(
-    engine: str, weights: Sequence[Path], bitrates_kbps: tuple[float, ...], frames_per_packet: int
+    engine: str,
+    weights: Sequence[Path],
+    bitrates_kbps: tuple[float, ...],
+    frames_per_packet: int,
+    variable: bool = False,
 ) -> list[Thinline]:
     """A system for each folder of weights, or one with the shipped ones. Raises EngineError, BitrateError."""
     folders: Sequence[Path | None] = weights or [None]
@@ -46,7 +50,7 @@ def own_systems(
         config = load_engine(engine, folder).config
         for bitrate in bitrates_kbps:
             config.n_q(bitrate)
-        systems.append(Thinline(name, bitrates_kbps, engine, folder, frames_per_packet))
+        systems.append(Thinline(name, bitrates_kbps, engine, folder, frames_per_packet, variable))
     return systems
 
 

@@ -43,6 +43,7 @@ class Thinline:
     engine_name: str = "onnx"
     weights: Path | None = None
     frames_per_packet: int = 1
+    variable: bool = False
 
     @cached_property
     def engine(self) -> Engine:
@@ -53,7 +54,7 @@ class Thinline:
         return {bitrate: self._carry(pcm, self.engine.config.n_q(bitrate), denoise) for bitrate in self.bitrates_kbps}
 
     def _carry(self, pcm: Pcm, n_q: int, denoise: bool) -> Carried:
-        encoder = StreamEncoder(self.engine, n_q, denoise, self.frames_per_packet)
+        encoder = StreamEncoder(self.engine, n_q, denoise, self.frames_per_packet, self.variable)
         sent = [packet.to_bytes() for packet in encoder.push(pcm) + encoder.flush()]
         decoder = StreamDecoder(self.engine)
         sound = []

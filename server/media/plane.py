@@ -24,19 +24,22 @@ __all__ = ["BitrateError", "MediaPlane"]
 class MediaPlane:
     """Makes uplinks and downlinks; runs from `start` to `stop`."""
 
-    def __init__(self, engine: Engine, workers: CodecWorkers, pacer: Pacer) -> None:
+    def __init__(self, engine: Engine, workers: CodecWorkers, pacer: Pacer, constant_bitrate: bool = False) -> None:
         self._engine = engine
+        self._constant_bitrate = constant_bitrate
         self._workers = workers
         self._pacer = pacer
         self._pacing = asyncio.create_task(pacer.run(), name="pacer")
         self.config = engine.config
 
     @classmethod
-    def start(cls, engine: Engine, workers: int, batch: int = 1, pinned: bool = False) -> MediaPlane:
-        """On the running event loop, with `workers` codec threads; the rest as in CodecWorkers."""
+    def start(
+        cls, engine: Engine, workers: int, batch: int = 1, pinned: bool = False, constant_bitrate: bool = False
+    ) -> MediaPlane:
+        """On the running event loop, with `workers` codec threads; `batch` and `pinned` as in CodecWorkers."""
         pacer = Pacer(engine.config.frame_ms)
         pacer.add(Turns())
-        return cls(engine, CodecWorkers(engine, workers, batch, pinned), pacer)
+        return cls(engine, CodecWorkers(engine, workers, batch, pinned), pacer, constant_bitrate)
 
     async def stop(self) -> None:
         self._pacing.cancel()
@@ -89,7 +92,9 @@ class MediaPlane:
         self, n_q: int, denoise: bool, line: Callable[[Packet], None], failed: Callable[[Exception], None]
     ) -> Uplink:
         """A voice, bound to the codec thread that has the fewest; to be closed with `close_uplink`."""
-        return Uplink(self._engine, self._workers.bind(), n_q, denoise, line, failed)
+        return Uplink(
+            self._engine, self._workers.bind(), n_q, denoise, line, failed, variable=not self._constant_bitrate
+        )
 
     def close_uplink(self, uplink: Uplink) -> None:
         self._workers.release(uplink.worker)

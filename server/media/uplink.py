@@ -33,9 +33,10 @@ class Uplink:
         line: Callable[[Packet], None],
         failed: Callable[[Exception], None],
         clock: Callable[[], float] = time.monotonic,
+        variable: bool = False,
     ) -> None:
         self.worker = worker
-        self.encoder = StreamEncoder(engine, n_q, denoise)
+        self.encoder = StreamEncoder(engine, n_q, denoise, variable=variable)
         self.dropped = 0
         self.malformed = 0
         self.payload_bits = 0

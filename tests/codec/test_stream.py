@@ -49,6 +49,25 @@ def test_two_phases_give_the_same_packets(engine: Engine, speech: Pcm, packets: 
     assert encoder.compute_seconds == 150 * 0.25
 
 
+def test_a_variable_bitrate_gives_loud_frames_more_and_decodes(engine: Engine, speech: Pcm) -> None:
+    encoder, decoder = StreamEncoder(engine, 8, variable=True), StreamDecoder(engine)
+    sent = encoder.push(speech)
+    depth = np.array([packet.n_q for packet in sent])
+    level = np.log10(np.square(speech.reshape(-1, 320)).mean(axis=1) + 1e-10)
+    assert 6 < depth.mean() < 10
+    assert depth[level > np.median(level)].mean() > depth[level < np.median(level)].mean() + 2
+    for packet in sent:
+        decoder.push(packet)
+    assert np.corrcoef(decoder.pull(150), speech)[0, 1] > 0.8
+    encoder.reset()
+    assert [packet.n_q for packet in encoder.push(speech)] == depth.tolist()
+
+
+def test_a_variable_bitrate_wants_a_packet_for_each_frame(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="needs packets of one frame, not 2"):
+        StreamEncoder(engine, 8, frames_per_packet=2, variable=True)
+
+
 def test_half_a_frame_can_not_be_passed_over(engine: Engine, speech: Pcm) -> None:
     encoder = StreamEncoder(engine, 8)
     encoder.push(speech[:330])

@@ -48,6 +48,7 @@ def test_every_setting_has_its_variable() -> None:
             "THINLINE_UDP_PORTS": "40000-40199",
             "THINLINE_PUBLIC_ADDRESS": "192.0.2.1",
             "THINLINE_DRAIN_SECONDS": "5",
+            "THINLINE_CONSTANT_BITRATE": "1",
             "THINLINE_LOG_LEVEL": "debug",
         },
         {},
@@ -56,7 +57,7 @@ def test_every_setting_has_its_variable() -> None:
     paths = {"weights": Path("w"), "tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}
     proxies = (ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"))
     assert config == ServerConfig("0.0.0.0", 9000, "torch", workers=3, batch=4, pin_workers=True,
-                                  bitrate_kbps=4.5, max_sessions=8, ice_servers=ice,
+                                  bitrate_kbps=4.5, constant_bitrate=True, max_sessions=8, ice_servers=ice,
                                   token_secret=SECRET, open=True, trusted_proxies=proxies,
                                   max_rooms=3, seats_per_address=4, turn_urls=("turn:t", "turns:t"),
                                   turn_secret="north", udp_ports=(40000, 40199), public_address="192.0.2.1",
