@@ -12,7 +12,9 @@ from client.load.server_process import ServerProcess, ServerProcessError, find
 from client.signalling import socket_url
 
 LISTEN = """
-import socket, sys
+import socket, sys, time
+while time.process_time() < 0.1:  # more than the clock's tick, however fast the machine
+    pass
 with socket.create_server(("127.0.0.1", 0)) as listening:
     print(listening.getsockname()[1], flush=True)
     sys.stdin.read()
