@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from codec.train.adversary import keep
 from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.export import export, load_average
+from codec.train.export import averaged, export, keep_discriminators
 
 HELP = "Write the averaged weights of a training checkpoint as safetensors and step graphs."
 ERRORS = (TrainingError, OSError)
@@ -20,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    model_id = export(load_average(args.checkpoint), args.folder)
-    keep(read_checkpoint(args.checkpoint), args.folder)
+    checkpoint = read_checkpoint(args.checkpoint)
+    model_id = export(averaged(checkpoint, args.checkpoint), args.folder)
+    keep_discriminators(checkpoint, args.folder)
     print(f"model {model_id} in {args.folder}")
     return 0

@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.discriminators:
         given["discriminators"] = tuple(args.discriminators)
     recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
+    judges = kept(args.start) if args.start else None
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
-        judges = kept(args.start)
         if judges and not args.discriminators:  # so are those who judged them
             recipe = replace(
                 recipe,
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     clips = {kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where}
     if "music" not in clips:
         recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
-    trainer = Trainer(recipe, Corpus(**clips), args.out, start)
+    trainer = Trainer(recipe, Corpus(**clips), args.out, start, judges)
     if args.resume:
         trainer.resume()
     for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends it, the run is saved first

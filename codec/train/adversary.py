@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -92,18 +91,6 @@ class Kept:
     def fit(self, recipe: Recipe) -> bool:
         """Whether they are those that the recipe asks for."""
         return (self.names, self.channels) == (recipe.discriminators, recipe.discriminator_channels)
-
-
-def keep(checkpoint: dict[str, Any], folder: Path) -> None:
-    """Writes a checkpoint's discriminators beside the weights in `folder`; without any, none are left there."""
-    path = folder / KEPT
-    path.unlink(missing_ok=True)
-    if "adversary" not in checkpoint:
-        return
-    recipe, networks = checkpoint["recipe"], checkpoint["adversary"]["networks"]
-    named = {"discriminators": " ".join(recipe["discriminators"]), "channels": str(recipe["discriminator_channels"])}
-    save_file({name: tensor.contiguous() for name, tensor in networks.items()}, path, metadata=named)
-    path.chmod(0o644)  # the library keeps it to the owner
 
 
 def kept(folder: Path) -> Kept | None:

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from codec.config import PRESETS
 from codec.model import SoundStream
-from codec.train.checkpoint import read_checkpoint
+from codec.train.adversary import KEPT
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, folded, trainable
 from codec.train.onnxgraph import write_decoder, write_encoder
 from codec.weights import write_manifest
 
 
-def load_average(checkpoint: Path) -> SoundStream:
-    """The averaged generator of a checkpoint, weight normalisation folded. Raises TrainingError."""
-    state = read_checkpoint(checkpoint)
+def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
+    """The averaged generator of the checkpoint at `path`, weight normalisation folded. Raises TrainingError."""
     try:
-        average = Average(trainable(PRESETS[state["recipe"]["preset"]]))
-        average.load_state_dict(state["average"])
+        average = Average(trainable(PRESETS[checkpoint["recipe"]["preset"]]))
+        average.load_state_dict(checkpoint["average"])
     except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"{checkpoint} does not fit this codec: {error}") from error
+        raise TrainingError(f"{path} does not fit this codec: {error}") from error
     return folded(average.model)
 
 
 def export(model: SoundStream, folder: Path) -> str:
     """Writes tensors, step graphs and manifest into `folder` -> the model id."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"preset": model.config.preset})
-    (folder / "model.safetensors").chmod(0o644)  # the library keeps it to the owner; a served file is everybody's
+    _save(model.state_dict(), folder / "model.safetensors", {"preset": model.config.preset})
     write_encoder(model, folder / "encoder.onnx")
     write_decoder(model, folder / "decoder.onnx")
     return write_manifest(folder, model.config.preset)
+
+
+def keep_discriminators(checkpoint: dict[str, Any], folder: Path) -> None:
+    """Writes a checkpoint's discriminators beside the weights in `folder`; without any, none are left there."""
+    path = folder / KEPT
+    path.unlink(missing_ok=True)
+    if "adversary" in checkpoint:
+        recipe = checkpoint["recipe"]
+        names, channels = recipe["discriminators"], recipe["discriminator_channels"]
+        metadata = {"discriminators": " ".join(names), "channels": str(channels)}
+        _save(checkpoint["adversary"]["networks"], path, metadata)
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=metadata)
+    path.chmod(0o644)  # the library keeps it to the owner; a served file is everybody's

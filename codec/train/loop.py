@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from codec.config import PRESETS
-from codec.train.adversary import Adversary, kept
+from codec.train.adversary import Adversary, Kept
 from codec.train.augment import Batch, Corpus, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
@@ -30,9 +30,12 @@ from codec.weights import Weights
 
 
 class Trainer:
-    """One run in the folder `out`, from scratch or from the weights `start`."""
+    """One run in the folder `out`, from scratch or from the weights `start`, with the discriminators `judges` if they
+    are those of the recipe."""
 
-    def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, start: Weights | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, corpus: Corpus, out: Path, start: Weights | None = None, judges: Kept | None = None
+    ) -> None:
         self.recipe, self.corpus, self.out, self.team = recipe, corpus, out, Team()
         torch.manual_seed(recipe.seed)
         self.device = self.team.device
@@ -47,7 +50,7 @@ class Trainer:
         self.optimizer = Muon(self.model.parameters(), lr=recipe.learning_rate)
         self.loss = ReconstructionLoss(self.config.sample_rate)
         self.adversary = Adversary(recipe, self.team) if recipe.adversarial_from < recipe.steps else None
-        if self.adversary and start and (judges := kept(start.folder)) and judges.fit(recipe):
+        if self.adversary and judges and judges.fit(recipe):
             self.adversary.start(judges)
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         self.step = 0

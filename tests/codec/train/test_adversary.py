@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from codec.train.adversary import DEEMPHASIS_HZ, KEPT, Adversary, deemphasised, keep, kept, relative_distance
+from codec.train.adversary import DEEMPHASIS_HZ, KEPT, Adversary, deemphasised, kept, relative_distance
 from codec.train.discriminators import Discriminators, discriminator
 from codec.train.errors import TrainingError
+from codec.train.export import keep_discriminators
 from codec.train.losses import loudness
 from codec.train.recipe import Recipe
 from codec.train.team import Team
@@ -63,7 +64,7 @@ def test_discriminators_learn_to_tell_sounds_apart(names: tuple[str, ...]) -> No
 def test_kept_discriminators_judge_as_before(tmp_path: Path) -> None:
     recipe = Recipe(discriminators=("stft:256", "stft:512"), discriminator_channels=4)
     adversary, fresh = Adversary(recipe, Team()), Adversary(recipe, Team())
-    keep({"recipe": asdict(recipe), "adversary": adversary.state_dict()}, tmp_path)
+    keep_discriminators({"recipe": asdict(recipe), "adversary": adversary.state_dict()}, tmp_path)
     judges = kept(tmp_path)
     assert judges
     assert judges.fit(recipe)
@@ -76,7 +77,7 @@ def test_kept_discriminators_judge_as_before(tmp_path: Path) -> None:
 def test_damaged_discriminators_are_named(tmp_path: Path) -> None:
     recipes = [Recipe(discriminators=(name,), discriminator_channels=4) for name in ("stft:256", "wave:1")]
     other, adversary = (Adversary(recipe, Team()) for recipe in recipes)
-    keep({"recipe": asdict(recipes[1]), "adversary": other.state_dict()}, tmp_path)
+    keep_discriminators({"recipe": asdict(recipes[1]), "adversary": other.state_dict()}, tmp_path)
     judges = kept(tmp_path)
     assert judges
     with pytest.raises(TrainingError, match=r"discriminators of .* are not wave:1"):

@@ -12,8 +12,9 @@ import torch
 
 from codec.engine import load_engine
 from codec.train.augment import Corpus
+from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.export import export, load_average
+from codec.train.export import averaged, export
 from codec.train.loop import Trainer
 from codec.weights import digest
 from tests.codec.train.test_loop import RECIPE
@@ -27,7 +28,7 @@ def checkpoint(tiny_corpus: Corpus, tmp_path: Path) -> Path:
 
 
 def test_exported_weights_are_the_average(checkpoint: Path, tmp_path: Path) -> None:
-    model = load_average(checkpoint)
+    model = averaged(read_checkpoint(checkpoint), checkpoint)
     model_id = export(model, tmp_path / "weights")
     assert model_id == digest(tmp_path / "weights" / "model.safetensors")[:16]
     assert json.loads((tmp_path / "weights" / "manifest.json").read_text())["preset"] == "base"
@@ -40,10 +41,11 @@ def test_exported_weights_are_the_average(checkpoint: Path, tmp_path: Path) -> N
 
 
 def test_weight_normalisation_is_folded(checkpoint: Path) -> None:
-    assert not any("parametrizations" in name for name in load_average(checkpoint).state_dict())
+    model = averaged(read_checkpoint(checkpoint), checkpoint)
+    assert not any("parametrizations" in name for name in model.state_dict())
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"recipe": {"preset": "base"}, "average": {"steps": 1}}, tmp_path / "other.pt")
     with pytest.raises(TrainingError, match="does not fit this codec"):
-        load_average(tmp_path / "other.pt")
+        averaged(read_checkpoint(tmp_path / "other.pt"), tmp_path / "other.pt")
