@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     judges = kept(args.start) if args.start else None
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
-        if judges and not args.discriminators:  # so are those who judged them
+        if judges and not (args.discriminators or args.discriminator_channels):  # so are those who judged them
             recipe = replace(
                 recipe,
                 discriminators=judges.names,

@@ -38,6 +38,9 @@ def test_discriminators_are_exported_and_go_on_judging(sounds: Path, tmp_path: P
     assert thinline.main([*run, "--out", str(tmp_path / "again"), "--start", str(weights)]) == 0
     recipe = read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]
     assert (recipe["discriminators"], recipe["discriminator_channels"]) == (("stft:256",), 4)
+    wider = ["--discriminator-channels", "8", "--adversarial-from", "0", "--start", str(weights)]
+    assert thinline.main([*run, "--out", str(tmp_path / "wider"), *wider]) == 0
+    assert read_checkpoint(tmp_path / "wider" / "checkpoint.pt")["recipe"]["discriminator_channels"] == 8
     assert thinline.main([*run, "--out", str(tmp_path / "none")]) == 0
     assert thinline.main(["export", str(tmp_path / "none" / "checkpoint.pt"), str(weights)]) == 0
     assert not (weights / KEPT).exists()
