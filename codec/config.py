@@ -25,7 +25,8 @@ class CodecConfig:
     """A SoundStream (arXiv 2107.03312, section III).
 
     `channels` is the paper's C, `dimension` its D; the residual units have a bottleneck of half their width,
-    which gives the paper's parameter counts. The quantizer works on `dimension` projected to `code_dimension`.
+    which gives the paper's parameter counts. An embedding is `dimension` learned numbers and levels in `bands`
+    (codec/levels.py); quantized are `code_dimension` numbers: the levels, and the others projected to what these leave.
     """
 
     preset: str = "base"
@@ -33,7 +34,11 @@ class CodecConfig:
     strides: tuple[int, ...] = (2, 4, 5, 8)
     channels: int = 16
     dimension: int = 256
-    code_dimension: int = 32
+    code_dimension: int = 48
+    bands: int = 20
+    band_from_hz: float = 1000.0
+    band_to_hz: float = 8500.0
+    level_hidden: int = 64  # width of the networks that know levels: what is noise, what came over the line
     dilations: tuple[int, ...] = (1, 3, 9)
     kernel: int = 7
     embedding_kernel: int = 3
@@ -45,6 +50,11 @@ class CodecConfig:
     def hop(self) -> int:
         """Samples per frame."""
         return prod(self.strides)
+
+    @property
+    def projected(self) -> int:
+        """Numbers that the learned part of an embedding is projected to."""
+        return self.code_dimension - self.bands
 
     @property
     def frame_rate(self) -> float:

@@ -11,17 +11,33 @@ from codec.config import CodecConfig, search_paths
 class ResidualVectorQuantizer(nn.Module):
     """Embeddings to codes and back. Each quantizer codes what the ones before it left over.
 
-    One projection to `code_dimension` stands before all quantizers and one back after them (docs/decisions).
+    One projection stands before all quantizers and one back after them (docs/decisions). It leaves levels alone: they
+    stand beside what is projected, on a scale that says how many bits they get.
     """
 
     codebooks: Tensor
+    level_offset: Tensor
+    level_scale: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.project_in = nn.Conv1d(config.dimension, config.code_dimension, 1)
+        self.bands = config.bands
+        self.project_in = nn.Conv1d(config.dimension, config.projected, 1)
         self.project_out = nn.Conv1d(config.code_dimension, config.dimension, 1)
         shape = (config.quantizers, config.codebook_size, config.code_dimension)
         self.register_buffer("codebooks", torch.randn(shape) / config.code_dimension**0.5)
+        self.register_buffer("level_offset", torch.zeros(config.bands))
+        self.register_buffer("level_scale", torch.ones(()))
+
+    def project(self, z: Tensor) -> Tensor:
+        """Embeddings [B, D, T] -> what is quantized, [B, d, T]."""
+        learned, levels = z[:, : -self.bands], z[:, -self.bands :]
+        return torch.cat([self.project_in(learned), (levels - self.level_offset[:, None]) * self.level_scale], dim=1)
+
+    def project_back(self, quantized: Tensor) -> Tensor:
+        """[B, d, T] -> embeddings [B, D, T]."""
+        levels = quantized[:, -self.bands :] / self.level_scale + self.level_offset[:, None]
+        return torch.cat([self.project_out(quantized), levels], dim=1)
 
     def nearest(self, residual: Tensor, quantizer: int) -> Tensor:
         """residual [N, d] -> codes [N] of the entries at the least distance; of equals, the first."""
@@ -46,7 +62,7 @@ class ResidualVectorQuantizer(nn.Module):
 
     def encode(self, z: Tensor, n_q: int) -> Tensor:
         """z [B, D, T] -> codes [B, n_q, T]."""
-        projected = self.project_in(z)
+        projected = self.project(z)
         batch, _, frames = projected.shape
         codes = self.search(projected.transpose(1, 2).reshape(batch * frames, -1), n_q)
         return codes.reshape(batch, frames, n_q).transpose(1, 2)
@@ -54,5 +70,4 @@ class ResidualVectorQuantizer(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """codes [B, n_q, T], any n_q -> z [B, D, T]."""
         entries = torch.stack([self.codebooks[q][codes[:, q]] for q in range(codes.shape[1])])
-        z: Tensor = self.project_out(entries.sum(dim=0).transpose(1, 2))
-        return z
+        return self.project_back(entries.sum(dim=0).transpose(1, 2))

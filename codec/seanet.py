@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.film import DenoiseFilm
+from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
 
 State = tuple[Tensor, ...]
 
@@ -37,9 +38,11 @@ class Stack(nn.Module):
     """What encoder and decoder share: their stateful layers, in running order.
 
     `compute_type` is what the blocks compute in; the convolutions that touch sound or embeddings stay in float32.
+    `level` is what the convolutions see sound multiplied by.
     """
 
     compute_type = torch.float32
+    level = 1.0
 
     def stateful(self) -> list[CausalConv1d | CausalConvTranspose1d]:
         layers = (m for m in self.modules() if isinstance(m, CausalConv1d | CausalConvTranspose1d))
@@ -79,8 +82,26 @@ class DecoderBlock(nn.Module):
         return x
 
 
+class LevelNetwork(nn.Module):
+    """A causal convolution, ELU and a pointwise one: from a stack's view of a moment to a number for each band."""
+
+    def __init__(self, config: CodecConfig, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.hidden = CausalConv1d(channels, config.level_hidden, kernel)
+        self.pointwise = CausalConv1d(config.level_hidden, config.bands, 1)
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, C, T], state [B, C, context] -> [B, bands, T], next state."""
+        y, state = self.hidden.step(x, state)
+        return self.pointwise(F.elu(y)), state
+
+
 class Encoder(Stack):
-    """Sound to embeddings; the denoise conditioning stands at the bottleneck, before the last convolution."""
+    """Sound to embeddings; the denoise conditioning stands at the bottleneck, before the last convolution.
+
+    Levels are measured beside the network. What of them is noise, the network says: a share of each, from 0 to 1, that
+    denoising takes away.
+    """
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -91,39 +112,70 @@ class Encoder(Stack):
         )
         self.film = DenoiseFilm(widths[-1])
         self.last = CausalConv1d(widths[-1], config.dimension, config.embedding_kernel)
+        self.noise = LevelNetwork(config, widths[-1] + config.bands, config.embedding_kernel)
+        self.analysis = LevelAnalysis(config)
+
+    def initial_state(self, batch: int) -> State:
+        return (*super().initial_state(batch), self.analysis.initial_state(batch))
 
     def step(self, pcm: Tensor, denoise: Tensor, state: State) -> tuple[Tensor, State]:
         """pcm [B, 1, T * hop], denoise [B, T], state -> embeddings [B, D, T], next state."""
         states, after = iter(state), list[Tensor]()
-        x, first = self.first.step(pcm, next(states))
+        x, first = self.first.step(self.level * pcm, next(states))
         after.append(first)
         x = x.to(self.compute_type)
         for block in cast(Iterable[EncoderBlock], self.blocks):
             x = block.step(x, states, after)
-        z, last = self.last.step(F.elu(self.film(x.float(), denoise)), next(states))
-        return z, (*after, last)
+        x = F.elu(self.film(x.float(), denoise))
+        learned, last = self.last.step(x, next(states))
+        noise_state = next(states)
+        powers, analysis = self.analysis.step(pcm, next(states))
+        levels = compressed(powers)
+        noise, noise_state = self.noise.step(torch.cat([x, levels], dim=1), noise_state)
+        levels = levels * (1 - denoise[:, None] * noise.clamp(0, 1))
+        return torch.cat([learned, levels], dim=1), (*after, last, noise_state, analysis)
 
 
 class Decoder(Stack):
-    """Embeddings to sound; the encoder's mirror image."""
+    """Embeddings to sound; the encoder's mirror image, and an equalizer that gives the sound its levels.
+
+    Levels come over the line as coarse as the bitrate makes them; what came before and beside them corrects their
+    logarithms.
+    """
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         widths = [config.channels << i for i in reversed(range(len(config.strides) + 1))]
+        self.bands = config.bands
         self.first = CausalConv1d(config.dimension, widths[0], config.kernel)
         self.blocks = nn.ModuleList(
             DecoderBlock(config, width, stride)
             for width, stride in zip(widths[1:], reversed(config.strides), strict=True)
         )
         self.last = CausalConv1d(widths[-1], 1, config.kernel)
+        self.correction = LevelNetwork(config, config.bands, config.kernel)
+        self.equalizer = Equalizer(config)
+
+    def initial_state(self, batch: int) -> State:
+        return (*super().initial_state(batch), *self.equalizer.initial_state(batch))
 
     def step(self, z: Tensor, state: State) -> tuple[Tensor, State]:
         """z [B, D, T], state -> pcm [B, 1, T * hop], next state."""
+        network, equalizer = state[: -Equalizer.states], state[-Equalizer.states :]
+        pcm, wanted, after = self.unequalized(z, network)
+        pcm, kept = self.equalizer.step(pcm, wanted, equalizer)
+        return pcm, (*after, *kept)
+
+    def unequalized(self, z: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """z [B, D, T], state but for the equalizer's -> pcm [B, 1, T * hop] as the network makes it, the log powers
+        [B, bands, T] that it shall have, next state."""
         states, after = iter(state), list[Tensor]()
-        x, first = self.first.step(z, next(states))
+        learned, levels = z[:, : -self.bands], z[:, -self.bands :]
+        x, first = self.first.step(learned, next(states))
         after.append(first)
         x = x.to(self.compute_type)
         for block in cast(Iterable[DecoderBlock], self.blocks):
             x = block.step(x, states, after)
         pcm, last = self.last.step(F.elu(x.float()), next(states))
-        return pcm, (*after, last)
+        correction, kept = self.correction.step(levels, next(states))
+        return pcm / self.level, log_powers(levels) + correction, (*after, last, kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codec.bands import FADE, STEP, TAPS, analysis_weights
 from codec.config import CodecConfig, search_paths
 
 WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
@@ -31,6 +32,17 @@ def _unit(config: CodecConfig, width: int, rows: int) -> Work:
     return _convolution(width, hidden, config.kernel, rows) + _convolution(hidden, width, 1, rows)
 
 
+def _measuring(config: CodecConfig) -> Work:
+    """Powers in bands: windowed waves, their squares into bands. What all models share is no weight of one."""
+    waves, weights = analysis_weights(config)
+    return Work(waves.size * config.hop // STEP + weights.size)
+
+
+def _level_network(config: CodecConfig, channels: int, kernel: int) -> Work:
+    hidden = config.level_hidden
+    return _convolution(channels, hidden, kernel, 1) + _convolution(hidden, config.bands, 1, 1)
+
+
 def encoder_work(config: CodecConfig) -> Work:
     """The network up to the projected embedding."""
     rows, width = config.hop, config.channels
@@ -42,7 +54,8 @@ def encoder_work(config: CodecConfig) -> Work:
         work += _convolution(width, 2 * width, 2 * stride, rows)
         width *= 2
     work += _convolution(width, config.dimension, config.embedding_kernel, rows)
-    return work + _convolution(config.dimension, config.code_dimension, 1, rows)
+    work += _measuring(config) + _level_network(config, width + config.bands, config.embedding_kernel)
+    return work + _convolution(config.dimension, config.projected, 1, rows)
 
 
 def search_work(config: CodecConfig, n_q: int) -> Work:
@@ -52,7 +65,7 @@ def search_work(config: CodecConfig, n_q: int) -> Work:
 
 
 def decoder_work(config: CodecConfig) -> Work:
-    """From the projected embedding on."""
+    """From the projected embedding on, the equalizer with its filter, and with the last one's where it fades, too."""
     rows, width = 1, config.channels << len(config.strides)
     work = _convolution(config.code_dimension, config.dimension, 1, rows)
     work += _convolution(config.dimension, width, config.kernel, rows)
@@ -63,6 +76,8 @@ def decoder_work(config: CodecConfig) -> Work:
         rows *= stride
         for _ in config.dilations:
             work += _unit(config, width, rows)
+    work += _measuring(config) + _level_network(config, config.bands, config.kernel)
+    work += Work(config.bands * TAPS + TAPS * (config.hop + FADE))
     return work + _convolution(width, 1, config.kernel, rows)
 
 

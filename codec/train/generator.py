@@ -34,7 +34,7 @@ def trainable(config: CodecConfig) -> SoundStream:
         for module in model.modules():
             if isinstance(module, ResidualUnit):
                 module.pointwise.conv.weight.mul_(BRANCH_GAIN)
-    return model
+    return _loud(model)
 
 
 def trained(weights: Weights) -> SoundStream:
@@ -42,6 +42,11 @@ def trained(weights: Weights) -> SoundStream:
     model = SoundStream(weights.config)
     model.load_state_dict(load_file(weights.file("model.safetensors")))
     _fold_level(model, 1 / LEVEL)
+    return _loud(model)
+
+
+def _loud(model: SoundStream, level: float = LEVEL) -> SoundStream:
+    model.encoder.level = model.decoder.level = level
     return model
 
 
@@ -62,7 +67,7 @@ def folded(model: SoundStream) -> SoundStream:
     plain = copy.deepcopy(model)
     _fold_level(plain, LEVEL)
     plain.encoder.compute_type = plain.decoder.compute_type = torch.float32
-    return plain.eval().requires_grad_(False)
+    return _loud(plain, 1.0).eval().requires_grad_(False)
 
 
 class Average:

@@ -18,15 +18,17 @@ from codec.train.adversary import Adversary, Kept
 from codec.train.augment import Batch, Corpus, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.generator import LEVEL, Average, trainable, trained
+from codec.train.generator import Average, trainable, trained
 from codec.train.log import CsvLog, perplexity
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.muon import Muon
 from codec.train.pictures import draw_picture
-from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay
+from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, weigh_levels
 from codec.train.recipe import Recipe, learning_rate
 from codec.train.team import Team
 from codec.weights import Weights
+
+LEAST_HEARD = 1e-3  # of an example's mean power in a band: what is fainter counts less
 
 
 class Trainer:
@@ -127,8 +129,8 @@ class Trainer:
         mode = torch.from_numpy(batch.denoise).to(self.device)[:, None].expand(-1, self.recipe.frames)
         size = len(source)
         with torch.set_grad_enabled(self.settled_at is None):
-            z, _ = self.model.encoder.step(LEVEL * source[:, None], mode, self.model.encoder.initial_state(size))
-            z = self.model.quantizer.project_in(z)
+            z, _ = self.model.encoder.step(source[:, None], mode, self.model.encoder.initial_state(size))
+            z = self.model.quantizer.project(z)
         figures = dict[str, float]()
         backward_from, gradients = list[Tensor](), list[None]()
         if self.step < self.recipe.continuous_steps:
@@ -140,11 +142,34 @@ class Trainer:
                 backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]
             figures["commitment"] = float(quantized.commitment.detach())
             figures["perplexity"] = perplexity(quantized.codes[:, 0])
-        z = self.model.quantizer.project_out(z)
-        output = self.model.decoder.step(z, self.model.decoder.initial_state(size))[0][:, 0] / LEVEL
-        gradient, judged = self._judge(target, output.detach().requires_grad_())
-        torch.autograd.backward([*backward_from, output], [*gradients, gradient])
+        z = self.model.quantizer.project_back(z)
+        decoder = self.model.decoder
+        pcm, wanted, _ = decoder.unequalized(z, decoder.initial_state(size))
+        raw = pcm[:, 0]
+        heads = [value.detach().requires_grad_() for value in (raw, wanted)]
+        judged = self._equalize_and_judge(target, *heads)
+        torch.autograd.backward([*backward_from, raw, wanted], [*gradients, *(head.grad for head in heads)])
         return figures | judged
+
+    def _equalize_and_judge(self, target: Tensor, raw: Tensor, wanted: Tensor) -> dict[str, float]:
+        """target, raw [B, samples], log powers [B, bands, T] -> figures; their gradients are set.
+
+        What leaves the equalizer is judged. But that alone would leave levels to it, which knows one a frame: so the
+        gains that it needs, where something is to be heard, are a loss of the network's own."""
+        equalizer = self.model.decoder.equalizer
+        analysis, *state = equalizer.initial_state(len(raw))
+        pcm = raw[:, None]
+        gains, _ = equalizer.gains(pcm, wanted, analysis)
+        output = equalizer.amplify(pcm, gains, tuple(state))[0][:, 0]
+        gradient, figures = self._judge(target, output.detach().requires_grad_())
+        torch.autograd.backward([output], [gradient])
+        with torch.no_grad():
+            powers = torch.exp(wanted)
+            heard = powers / (powers + LEAST_HEARD * powers.mean(dim=(1, 2), keepdim=True))
+        loss = (equalizer.gains(raw[:, None], wanted.detach(), analysis)[0].abs() * heard).mean()
+        assert raw.grad is not None
+        raw.grad += balanced_gradient({"gain": loss}, self.recipe.loss_weights, raw)
+        return figures | {"gain": float(loss.detach())}
 
     def _judge(self, target: Tensor, output: Tensor) -> tuple[Tensor, dict[str, float]]:
         """target, output [B, samples] -> what the output's gradient shall be, figures. Discriminators learn too."""
@@ -167,18 +192,22 @@ class Trainer:
             self.vectors.append(z.detach().transpose(1, 2).reshape(per_step, -1))
 
     def _bring_in_quantizer(self) -> None:
-        """Quantization noise falls on all axes alike and would bury the weak ones (most of what is above 1 kHz), so
-        the embeddings are whitened before k-means starts the codebooks."""
+        """Quantization noise falls on all axes alike and would bury the weak ones, so what is learned of the embeddings
+        is whitened, and levels get a deviation like it, before k-means starts the codebooks."""
         vectors = torch.cat(self.vectors)
         self.team.share([vectors])
         self.vectors.clear()
-        whitening = Whitening.of(vectors)
+        learned, levels = vectors[:, : self.config.projected], vectors[:, self.config.projected :]
+        whitening = Whitening.of(learned)
+        deviation = LEVEL_SHARE * float(whitening(learned).std())
         for model in (self.model, self.average.model):
             whitening.move(model.quantizer)
+            weigh_levels(model.quantizer, levels, deviation)
         for projection in (self.model.quantizer.project_in, self.model.quantizer.project_out):
             for parameter in projection.parameters():
                 self.optimizer.state.pop(parameter, None)
-        self.codebooks.start(whitening(vectors))
+        scaled = (levels - self.model.quantizer.level_offset) * self.model.quantizer.level_scale
+        self.codebooks.start(torch.cat([whitening(learned), scaled], dim=1))
         self.team.share([self.codebooks.sums, self.model.quantizer.codebooks])
 
     def _settle(self) -> None:

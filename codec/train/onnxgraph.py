@@ -15,10 +15,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from codec.bands import INAUDIBLE, LEAST_POWER, LOUDNESS_EXPONENT, MOST_GAIN, SPECTRUM, STEP, TAPS, WINDOW
 from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.film import DenoiseFilm
+from codec.levels import Equalizer, LevelAnalysis
 from codec.model import SoundStream
-from codec.seanet import DecoderBlock, EncoderBlock, ResidualUnit
+from codec.seanet import DecoderBlock, EncoderBlock, LevelNetwork, ResidualUnit
 
 OPSET = 17
 IR_VERSION = 8
@@ -58,6 +60,20 @@ class StepGraphBuilder:
         assert conv.bias is not None
         return self.add("Conv", x, self.constant(conv.weight[:, :, None]), self.constant(conv.bias))
 
+    def matrix(self, x: str, weights: Tensor) -> str:
+        """x [1, I, 1, 1], weights [O, I] -> [1, O, 1, 1]."""
+        return self.add("Conv", x, self.constant(weights[:, :, None, None]))
+
+    def number(self, value: float) -> str:
+        return self.constant(torch.tensor(value))
+
+    def column(self, values: Tensor) -> str:
+        """A constant for each channel."""
+        return self.constant(values.reshape(1, -1, 1, 1))
+
+    def clip(self, x: str, low: float, high: float) -> str:
+        return self.add("Clip", x, self.number(low), self.number(high))
+
     def causal(self, x: str, layer: CausalConv1d) -> str:
         if layer.context:
             before, after = self.state(layer.conv.in_channels, layer.context)
@@ -79,8 +95,7 @@ class StepGraphBuilder:
 
     def elu(self, x: str) -> str:
         """The runtime's own takes five times as long where exp(x) leaves float32's range, as it does in loud speech."""
-        bounds = (self.constant(torch.tensor(-30.0)), self.constant(torch.tensor(0.0)))  # exp(-30) - 1 is -1
-        return self.add("Max", x, self.add("Elu", self.add("Clip", x, *bounds)))
+        return self.add("Max", x, self.add("Elu", self.clip(x, -30.0, 0.0)))  # exp(-30) - 1 is -1
 
     def unit(self, x: str, unit: ResidualUnit) -> str:
         y = self.causal(self.elu(x), unit.dilated)
@@ -92,6 +107,43 @@ class StepGraphBuilder:
             return self.add("Add", self.constant(off), self.add("Mul", mode, self.constant(on - off)))
 
         return self.add("Add", self.add("Mul", ramp(film.gamma), x), ramp(film.beta))
+
+    def powers(self, pcm: str, analysis: LevelAnalysis) -> str:
+        """pcm [1, 1, 1, hop] -> [1, bands, 1, 1]."""
+        before, after = self.state(1, WINDOW - STEP)
+        pcm = self.add("Concat", before, pcm, axis=3)
+        self.slice(pcm, STEP - WINDOW, 1 << 30, output=after)
+        parts = self.add("Conv", pcm, self.constant(analysis.waves[:, None, None]), strides=[1, STEP])
+        sums = self.add("ReduceSum", self.add("Mul", parts, parts), self.constant([3]))
+        return self.matrix(sums, torch.cat([analysis.weights, analysis.weights], dim=1))
+
+    def levels(self, x: str, network: LevelNetwork) -> str:
+        return self.causal(self.elu(self.causal(x, network.hidden)), network.pointwise)
+
+    def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
+        """pcm [1, 1, 1, hop], log powers [1, bands, 1, 1] -> pcm. Filters are backwards, as convolutions take them."""
+        inaudible = self.number(INAUDIBLE)
+        given = self.add("Log", self.add("Add", self.powers(pcm, equalizer.analysis), inaudible))
+        half = self.add("Mul", self.add("Sub", wanted, given), self.number(0.5))
+        spectrum = torch.fft.rfft(equalizer.cepstra.T.double(), SPECTRUM).T  # of the filter's logarithm, for each band
+        gains = self.clip(half, -MOST_GAIN, MOST_GAIN)
+        size, angle = (self.matrix(gains, part.float()) for part in (spectrum.real, spectrum.imag))
+        size = self.add("Exp", size)
+        real, imaginary = (self.add("Mul", size, self.add(op, angle)) for op in ("Cos", "Sin"))
+        basis = torch.eye(SPECTRUM // 2 + 1, dtype=torch.float64)
+        inverse = [torch.fft.irfft(basis * unit, SPECTRUM)[:, :TAPS].T.flip(0).float() for unit in (1, 1j)]
+        same = torch.zeros(TAPS)
+        same[-1] = 1
+        whole = self.add("Add", self.matrix(real, inverse[0]), self.matrix(imaginary, inverse[1]))
+        last, new = self.state(TAPS, 1)
+        self.add("Sub", whole, self.column(same), output=new)
+        kernels = [self.add("Reshape", name, self.constant([1, 1, 1, TAPS])) for name in (last, new)]
+        before, after = self.state(1, TAPS - 1)
+        extended = self.add("Concat", before, pcm, axis=3)
+        self.slice(extended, 1 - TAPS, 1 << 30, output=after)
+        changes = [self.add("Conv", extended, kernel) for kernel in kernels]
+        taken_over = self.add("Mul", self.constant(equalizer.ramp), self.add("Sub", changes[1], changes[0]))
+        return self.add("Add", pcm, self.add("Add", changes[0], taken_over))
 
     def write(self, path: Path, inputs: dict[str, list[int]], output: tuple[str, list[int]]) -> None:
         def value(name: str, shape: list[int]) -> onnx.ValueInfoProto:
@@ -112,7 +164,7 @@ class StepGraphBuilder:
 @torch.no_grad()
 def write_encoder(model: SoundStream, path: Path) -> None:
     """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1], states -> z [1, code_dimension, 1, 1], next states."""
-    graph, encoder, config = StepGraphBuilder(), model.encoder, model.config
+    graph, encoder, quantizer, config = StepGraphBuilder(), model.encoder, model.quantizer, model.config
     graph.frames = config.hop
     x = graph.causal("pcm", encoder.first)
     for block in encoder.blocks:
@@ -121,8 +173,14 @@ def write_encoder(model: SoundStream, path: Path) -> None:
             assert isinstance(unit, ResidualUnit)
             x = graph.unit(x, unit)
         x = graph.causal(graph.elu(x), block.down)
-    x = graph.causal(graph.elu(graph.film(x, encoder.film, "denoise")), encoder.last)
-    z = graph.pointwise(x, model.quantizer.project_in)
+    x = graph.elu(graph.film(x, encoder.film, "denoise"))
+    powers = graph.add("Add", graph.powers("pcm", encoder.analysis), graph.number(LEAST_POWER))
+    levels = graph.add("Pow", powers, graph.number(LOUDNESS_EXPONENT))
+    noise = graph.clip(graph.levels(graph.add("Concat", x, levels, axis=1), encoder.noise), 0.0, 1.0)
+    kept = graph.add("Sub", graph.number(1.0), graph.add("Mul", "denoise", noise))
+    levels = graph.add("Sub", graph.add("Mul", levels, kept), graph.column(quantizer.level_offset))
+    levels = graph.add("Mul", levels, graph.constant(quantizer.level_scale))
+    z = graph.add("Concat", graph.pointwise(graph.causal(x, encoder.last), quantizer.project_in), levels, axis=1)
     shapes = {"pcm": [1, 1, 1, config.hop], "denoise": [1, 1, 1, 1]}
     graph.write(path, shapes, (z, [1, config.code_dimension, 1, 1]))
 
@@ -130,14 +188,22 @@ def write_encoder(model: SoundStream, path: Path) -> None:
 @torch.no_grad()
 def write_decoder(model: SoundStream, path: Path) -> None:
     """z [1, code_dimension, 1, 1], states -> pcm [1, 1, 1, hop], next states."""
-    graph, decoder, config = StepGraphBuilder(), model.decoder, model.config
+    graph, decoder, quantizer, config = StepGraphBuilder(), model.decoder, model.quantizer, model.config
     graph.frames = 1
-    x = graph.causal(graph.pointwise("z", model.quantizer.project_out), decoder.first)
+    learned = graph.pointwise("z", quantizer.project_out)
+    ends = (graph.constant([config.projected]), graph.constant([config.code_dimension]), graph.constant([1]))
+    scaled = graph.add("Div", graph.add("Slice", "z", *ends), graph.constant(quantizer.level_scale))
+    levels = graph.add("Add", scaled, graph.column(quantizer.level_offset))
+    correction = graph.levels(levels, decoder.correction)
+    powers = graph.add("Pow", graph.add("Max", levels, graph.number(0.0)), graph.number(1 / LOUDNESS_EXPONENT))
+    logs = graph.add("Log", graph.add("Add", powers, graph.number(INAUDIBLE)))
+    x = graph.causal(learned, decoder.first)
     for block in decoder.blocks:
         assert isinstance(block, DecoderBlock)
         x = graph.transposed(graph.elu(x), block.up)
         for unit in block.units:
             assert isinstance(unit, ResidualUnit)
             x = graph.unit(x, unit)
-    pcm = graph.causal(graph.elu(x), decoder.last)
+    wanted = graph.add("Add", logs, correction)
+    pcm = graph.equalized(graph.causal(graph.elu(x), decoder.last), wanted, decoder.equalizer)
     graph.write(path, {"z": [1, config.code_dimension, 1, 1]}, (pcm, [1, 1, 1, config.hop]))

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from codec.model import SoundStream
-from codec.train.generator import LEVEL
 from codec.train.losses import mel_filterbank, power, spectrum
 
 BITRATES_KBPS = (3.0, 6.0, 12.0)
@@ -20,13 +19,13 @@ WINDOW, BANDS, RANGE_DB = 1024, 80, 80.0
 def draw_picture(model: SoundStream, clip: Tensor, path: Path) -> None:
     """Writes a PNG of clip [samples], a whole number of frames, and of the model's output at some bitrates."""
     config = model.config
-    wide = (LEVEL * clip)[None, None]
-    z, _ = model.encoder.step(wide, clip.new_zeros(1, len(clip) // config.hop), model.encoder.initial_state(1))
+    mode = clip.new_zeros(1, len(clip) // config.hop)
+    z, _ = model.encoder.step(clip[None, None], mode, model.encoder.initial_state(1))
     sounds = {"original": clip}
     for bitrate in BITRATES_KBPS:
         codes = model.quantizer.encode(z, config.n_q(bitrate))
         pcm, _ = model.decoder.step(model.quantizer.decode(codes), model.decoder.initial_state(1))
-        sounds[f"{bitrate:g} kbit/s"] = pcm[0, 0] / LEVEL
+        sounds[f"{bitrate:g} kbit/s"] = pcm[0, 0]
     figure = Figure(figsize=(10, 2.2 * len(sounds)), layout="constrained")
     rows = figure.subplots(len(sounds), sharex=True)
     top = float(_log_mel(clip, config.sample_rate).max())

@@ -1,4 +1,4 @@
-"""How codebooks learn: k-means at the start, moving averages after, and new life for entries that nothing uses."""
+"""How codebooks learn: coordinates and k-means at the start, moving averages after, new life for what nothing uses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from codec.rvq import ResidualVectorQuantizer
 from codec.train.team import Team
 
 DECAY = 0.99  # of the moving averages that are the codebooks
+LEVEL_SHARE = 0.8  # of a learned number's deviation is what a level's is brought to: so it gets about its share of bits
 
 
 def settling_decay(updates: int) -> float:
@@ -43,13 +44,26 @@ class Whitening:
     @torch.no_grad()
     def move(self, quantizer: ResidualVectorQuantizer) -> None:
         """Puts the change into the projections before and after the quantizers; what they do together stays."""
-        before, after = quantizer.project_in, quantizer.project_out
+        before, after, size = quantizer.project_in, quantizer.project_out, len(self.mean)
         assert before.bias is not None
         assert after.bias is not None
-        after.bias.add_(after.weight[..., 0] @ self.mean)
-        after.weight.copy_((after.weight[..., 0] @ self.inverse)[..., None])
+        after.bias.add_(after.weight[:, :size, 0] @ self.mean)
+        after.weight[:, :size, 0] = after.weight[:, :size, 0] @ self.inverse
         before.bias.copy_(self.forward @ (before.bias - self.mean))
         before.weight.copy_((self.forward @ before.weight[..., 0])[..., None])
+
+
+@torch.no_grad()
+def weigh_levels(quantizer: ResidualVectorQuantizer, levels: Tensor, deviation: float) -> None:
+    """Centers levels [N, bands] and brings their deviation to `deviation`; the projection back is as before."""
+    after = quantizer.project_out
+    assert after.bias is not None
+    mean, scale = levels.mean(dim=0), deviation / (levels - levels.mean(dim=0)).std().clamp(min=1e-6)
+    columns = after.weight[:, -quantizer.bands :, 0]
+    after.bias.add_(columns @ ((mean - quantizer.level_offset) * quantizer.level_scale))
+    after.weight[:, -quantizer.bands :, 0] = columns * (quantizer.level_scale / scale)
+    quantizer.level_offset.copy_(mean)
+    quantizer.level_scale.copy_(scale)
 
 
 @dataclass(frozen=True)

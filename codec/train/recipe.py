@@ -25,7 +25,7 @@ class Recipe:
     warmup_steps: int = 50
     start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
     loss_weights: dict[str, float] = field(
-        default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1, "adversarial": 1.0}
+        default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1, "adversarial": 1.0, "gain": 0.5}
     )
     adversarial_from: int = 2_000  # the step at which the discriminators come in
     adversarial_ramp: int = 500  # updates over which the codec comes to heed them

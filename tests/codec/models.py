@@ -9,10 +9,10 @@ import torch
 from codec.config import CodecConfig
 from codec.model import SoundStream
 from codec.train.generator import folded, trainable
-from codec.train.quantizer import CodebookTrainer
+from codec.train.quantizer import CodebookTrainer, weigh_levels
 from codec.train.team import Team
 
-SMALL = CodecConfig(preset="small", channels=4, dimension=16, code_dimension=8, quantizers=4, codebook_bits=5)
+SMALL = CodecConfig(preset="small", channels=4, dimension=16, code_dimension=12, bands=4, quantizers=4, codebook_bits=5)
 
 
 @cache
@@ -22,8 +22,9 @@ def small_model() -> SoundStream:
     with torch.no_grad():
         model.encoder.film.gamma[1].mul_(0.5)
         model.encoder.film.beta[1].add_(0.3)
-        sound, state = torch.randn(4, 1, 100 * SMALL.hop), model.encoder.initial_state(4)
+        sound, state = 0.3 * torch.randn(4, 1, 100 * SMALL.hop), model.encoder.initial_state(4)
         z, _ = model.encoder.step(sound, torch.zeros(4, 100), state)
-        vectors = model.quantizer.project_in(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
+        weigh_levels(model.quantizer, z[:, -SMALL.bands :].transpose(1, 2).flatten(0, 1), 1.0)
+        vectors = model.quantizer.project(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
         CodebookTrainer(model.quantizer, Team()).start(vectors)
     return folded(model)

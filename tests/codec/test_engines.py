@@ -39,7 +39,7 @@ def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Co
     model, length = engine.model, (frame + 1) * engine.config.hop
     mode = torch.full((1, frame + 1), denoise)
     z, _ = model.encoder.step(torch.from_numpy(pcm[:length])[None, None], mode, engine.encoder_state())
-    embedding, books = model.quantizer.project_in(z)[0, :, -1], model.quantizer.codebooks
+    embedding, books = model.quantizer.project(z)[0, :, -1], model.quantizer.codebooks
     sums = (sum(book[int(code)] for book, code in zip(books, codes, strict=False)) for codes in (wanted, given))
     distances = [float((embedding - found).norm()) for found in sums]
     return abs(distances[0] - distances[1]) < 0.02 * distances[0]

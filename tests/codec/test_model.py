@@ -65,7 +65,7 @@ def test_a_frame_does_not_change_what_came_before(model: SoundStream, sound: tor
 def embeddings(model: SoundStream, sound: torch.Tensor) -> torch.Tensor:
     """Projected, [N, d]."""
     z, _ = model.encoder.step(sound, torch.zeros(1, FRAMES), model.encoder.initial_state(1))
-    return model.quantizer.project_in(z)[0].T
+    return model.quantizer.project(z)[0].T
 
 
 def errors(model: SoundStream, embeddings: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:

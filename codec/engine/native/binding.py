@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_void_p
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codec import bands
 from codec.config import MOST_SEARCH_PATHS, SEARCH_SCANS, CodecConfig
 from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
@@ -24,8 +25,19 @@ class StageSpec(ctypes.Structure):
     _fields_ = [
         *((name, c_int32) for name in ("channels", "context", "rows_in", "rows_out")),
         *((name, c_int32) for name in ("outputs", "taps", "run", "tap_stride", "row_stride")),
-        *((name, c_int32) for name in ("format", "film", "hidden_outputs")),
+        *((name, c_int32) for name in ("format", "film", "aside", "hidden_outputs")),
         *((name, c_void_p) for name in ("weights", "bias", "point_weights", "point_bias")),
+    ]
+
+
+class LevelsSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("bands", "bins", "window", "step", "windows", "taps", "fade", "hidden")),
+        *((name, c_float) for name in ("gain", "one", "scale", "exponent", "least", "inaudible", "most_gain")),
+        *((name, c_void_p) for name in ("waves", "weights", "cepstra", "offset")),
+        *((name, c_void_p) for name in ("noise_weights", "noise_bias", "correction_weights", "correction_bias")),
     ]
 
 
@@ -40,6 +52,7 @@ class ModelSpec(ctypes.Structure):
         *((name, c_int32) for name in ("scans", "most_paths", "film_channels", "hop")),
         ("codebooks", c_void_p),
         ("film", c_void_p),
+        ("levels", LevelsSpec),
     ]
 
 
@@ -94,9 +107,19 @@ class Handle:
             return StageSpec(
                 *(stage.channels, stage.context, stage.rows_in, stage.rows_out),
                 *(len(stage.product.bias), stage.taps, stage.run, stage.tap_stride, stage.row_stride),
-                *(weight_format(stage, precision), stage.film, len(point.bias)),
+                *(weight_format(stage, precision), stage.film, stage.aside, len(point.bias)),
                 *(floats(stage.product.weights), floats(stage.product.bias)),
                 *(floats(point.weights), floats(point.bias)),
+            )
+
+        def levels() -> LevelsSpec:
+            waves, weights = bands.analysis_weights(config)
+            return LevelsSpec(
+                *(config.bands, weights.shape[1], bands.WINDOW, bands.STEP, config.hop // bands.STEP),
+                *(bands.TAPS, bands.FADE, config.level_hidden, plan.level_gain, plan.one, plan.level_scale),
+                *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
+                *map(floats, (waves, weights, bands.cepstrum_weights(config), plan.level_offset)),
+                *(floats(values) for product in (plan.noise, plan.correction) for values in product),
             )
 
         encoder, decoder = ([spec(stage) for stage in stages] for stages in (plan.encoder, plan.decoder))
@@ -108,6 +131,7 @@ class Handle:
             *(SEARCH_SCANS, MOST_SEARCH_PATHS),
             *(plan.film.shape[1], config.hop),
             *(floats(plan.codebooks), floats(plan.film)),
+            levels(),
         )
         self.pointer = library.thinline_load(ctypes.byref(model), set_index)
         if not self.pointer:

@@ -3,6 +3,7 @@
 //
 // Every output is one sum, taken word by word in a fixed order, whatever else is computed beside it: so a stream's
 // result does not depend on the others in the batch.
+#include "levels.h"
 #include "model.h"
 #include "search.h"
 #include "vectors.h"
@@ -406,7 +407,12 @@ inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count,
     stage_product<F>(stage.main, rows, count, height, room, [&](int r, int output, Floats v) {
         if (const float* film = rows[r].film)
             v = v * load(film + output) + load(film + stage.main.outputs + output);
-        finish(rows[r], next_half, output, v, stage.main.outputs - output);
+        const int lanes = stage.main.outputs - output;
+        if (lanes > stage.aside) {
+            finish(rows[r], next_half, output, v, lanes);
+        } else {
+            store(rows[r].residual + output, v, lanes);
+        }
     });
 }
 
@@ -461,9 +467,10 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
     }
 }
 
-// `count` streams through all stages; the first stage's new rows lie in buffers[0], the output comes into `residual`.
-void run(const Network& network, Stream* streams, int count, char* room) {
-    for (int i = 0; i < network.count; ++i) {
+// `count` streams through the stages from `begin` to `end`; the new rows of stage `begin` lie in the buffers of its
+// parity, the products come into `residual`.
+void run(const Network& network, int begin, int end, Stream* streams, int count, char* room) {
+    for (int i = begin; i < end; ++i) {
         const Stage &stage = network.stages[i], *next = i + 1 < network.count ? &stage + 1 : nullptr;
         const auto step = stage.main.format == Format::Float  ? run_stage<Format::Float>
                           : stage.main.format == Format::Half ? run_stage<Format::Half>
@@ -473,6 +480,27 @@ void run(const Network& network, Stream* streams, int count, char* room) {
 #ifdef __AMX_BF16__
     _tile_release();
 #endif
+}
+
+// Writes `count` numbers from channel `first` on into the new row of a stage's input, of which there is one a frame.
+void put_channels(const Stage& stage, char* buffer, int first, const float* values, int count) {
+    char* row = buffer + stage.context * row_bytes(stage);
+    for (int k = 0; k < count; k += kWidth) {
+        const int lanes = count - k;
+        reads_halves(stage) ? put<true>(row, first + k, load(values + k, lanes), lanes)
+                            : put<false>(row, first + k, load(values + k, lanes), lanes);
+    }
+}
+
+// pcm [hop] -> levels as they go over the line, with all noise; `kept`: the samples before.
+void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* to) {
+    alignas(64) float samples[kMaxTaps + kMaxHop];
+    const int before = levels.window - levels.step;
+    __builtin_memcpy(samples, kept, before * sizeof(float));
+    __builtin_memcpy(samples + before, pcm, hop * sizeof(float));
+    __builtin_memcpy(kept, samples + hop, before * sizeof(float));
+    measure(levels, samples, to);
+    for (int b = 0; b < levels.bands; ++b) to[b] = __builtin_powf(to[b] + levels.least, levels.exponent);
 }
 
 struct Quiet {  // numbers too small to matter are zero while this lives: they cost a hundred cycles each
@@ -493,8 +521,9 @@ struct Quiet {  // numbers too small to matter are zero while this lives: they c
 void encode_streams(const Model& model, Scratch* scratch, int count, const EncodeCall& call) {
     const Quiet quiet;
     Stream streams[kMaxBatch];
-    const Stage& first = model.encoder.stages[0];
-    const int channels = model.film_channels;
+    const Levels& levels = model.levels;
+    const int end = model.encoder.count - 1, channels = model.film_channels;
+    const Stage &first = model.encoder.stages[0], &last = model.encoder.stages[end];
     for (int i = 0; i < count; ++i) {
         streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, scratch[i].residual, call.states[i], scratch[i].film};
         __builtin_memcpy(streams[i].buffers[0] + first.context * row_bytes(first), call.pcm[i],
@@ -502,8 +531,24 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
         for (int c = 0; c < 2 * channels; ++c)
             scratch[i].film[c] = model.film[c] + call.denoise[i] * model.film[2 * channels + c];
     }
-    run(model.encoder, streams, count, scratch->digits);
-    for (int i = 0; i < count; ++i) begin(model.codebooks, streams[i].residual, *scratch[i].paths);
+    run(model.encoder, 0, end, streams, count, scratch->digits);
+    alignas(64) float measured[kMaxBatch][kMaxBands], noise[kMaxBands] = {};
+    for (int i = 0; i < count; ++i) {
+        float* kept = reinterpret_cast<float*>(call.states[i] + model.encoder.state_bytes);
+        measure_levels(levels, call.pcm[i], model.hop, kept, measured[i]);
+        for (int b = 0; b < levels.bands; ++b) noise[b] = levels.gain * measured[i][b];
+        put_channels(last, streams[i].buffers[end % 2], channels, noise, levels.bands);
+    }
+    run(model.encoder, end, end + 1, streams, count, scratch->digits);
+    for (int i = 0; i < count; ++i) {
+        float *z = streams[i].residual, *to = z + model.codebooks.dimension - levels.bands;
+        pointwise(levels, levels.noise, to, noise);
+        for (int b = 0; b < levels.bands; ++b) {
+            const float kept = 1 - call.denoise[i] * clamped(noise[b], 0, 1);
+            to[b] = (measured[i][b] * kept - levels.offset[b]) * levels.scale;
+        }
+        begin(model.codebooks, z, *scratch[i].paths);
+    }
     for (int stage = 0; stage < model.codebooks.count; ++stage)
         for (int i = 0; i < count; ++i)
             if (stage < call.n_q[i]) extend(model.codebooks, stage, call.n_q[i], *scratch[i].paths);
@@ -514,24 +559,33 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     const Quiet quiet;
     Stream streams[kMaxBatch];
     const Stage& first = model.decoder.stages[0];
+    const Levels& levels = model.levels;
     const int dimension = model.codebooks.dimension;
+    alignas(64) float wanted[kMaxBatch][kMaxBands], correction[kMaxBands];
     for (int i = 0; i < count; ++i) {
         float* z = scratch[i].residual;
         streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, z, call.states[i], nullptr};
-        for (int k = 0; k < first.channels; ++k) z[k] = k == dimension ? 1.f : 0.f;
+        for (int k = 0; k < first.channels; ++k) z[k] = k == dimension ? levels.one : 0.f;
         for (int stage = 0; stage < call.n_q[i]; ++stage) {
             const size_t entry = size_t(stage) * model.codebooks.size + call.codes[i][stage];
             for (int k = 0; k < dimension; ++k) z[k] += model.codebooks.entries[entry * dimension + k];
         }
-        char* row = streams[i].buffers[0] + first.context * row_bytes(first);
-        for (int k = 0; k < first.channels; k += kWidth) {
-            const int lanes = first.channels - k;
-            reads_halves(first) ? put<true>(row, k, load(z + k, lanes), lanes) : put<false>(row, k, load(z + k, lanes), lanes);
+        put_channels(first, streams[i].buffers[0], 0, z, first.channels);
+        for (int b = 0; b < levels.bands; ++b) {
+            const float level = larger(0, z[dimension - levels.bands + b] / levels.scale + levels.offset[b]);
+            wanted[i][b] = __builtin_logf(__builtin_powf(level, 1 / levels.exponent) + levels.inaudible);
         }
     }
-    run(model.decoder, streams, count, scratch->digits);
-    for (int i = 0; i < count; ++i)
-        __builtin_memcpy(call.pcm[i], streams[i].residual, model.hop * sizeof(float));
+    run(model.decoder, 0, 1, streams, count, scratch->digits);
+    for (int i = 0; i < count; ++i) {
+        pointwise(levels, levels.correction, streams[i].residual + first.main.outputs - first.aside, correction);
+        for (int b = 0; b < levels.bands; ++b) wanted[i][b] += correction[b];
+    }
+    run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
+    for (int i = 0; i < count; ++i) {
+        auto& kept = *reinterpret_cast<Equalized*>(call.states[i] + model.decoder.state_bytes);
+        equalize(levels, streams[i].residual, wanted[i], kept, call.pcm[i], model.hop);
+    }
 }
 
 }  // namespace

@@ -122,8 +122,16 @@ uint16_t to_half(float value) {
 struct StageSpec {
     int32_t channels, context, rows_in, rows_out;
     int32_t outputs, taps, run, tap_stride, row_stride;  // in elements
-    int32_t format, film, hidden_outputs;                // hidden_outputs: of the pointwise convolution, or 0
+    int32_t format, film, aside, hidden_outputs;         // hidden_outputs: of the pointwise convolution, or 0
     const float *weights, *bias, *point_weights, *point_bias;
+};
+
+// Levels as Python describes them; matrices row by row, [outputs][inputs].
+struct LevelsSpec {
+    int32_t bands, bins, window, step, windows, taps, fade, hidden;
+    float gain, one, scale, exponent, least, inaudible, most_gain;
+    const float *waves, *weights, *cepstra, *offset;
+    const float *noise_weights, *noise_bias, *correction_weights, *correction_bias;
 };
 
 struct ModelSpec {
@@ -131,6 +139,7 @@ struct ModelSpec {
     int32_t encoder_stages, decoder_stages;
     int32_t quantizers, entries, dimension, scans, most_paths, film_channels, hop;
     const float *codebooks, *film;
+    LevelsSpec levels;
 };
 
 namespace {
@@ -202,7 +211,7 @@ struct Handle {
             if (stage.unit)
                 stage.point = matrix(spec.point_weights, spec.point_bias, spec.hidden_outputs, 1, spec.outputs, 0, 0,
                                      format);
-            stage.film = spec.film;
+            stage.film = spec.film, stage.aside = spec.aside;
             stage.channels = spec.channels, stage.context = spec.context;
             stage.rows_in = spec.rows_in, stage.rows_out = spec.rows_out;
             stage.state_offset = network.state_bytes;
@@ -288,10 +297,45 @@ struct Handle {
         }
     }
 
+    Pointwise pointwise(const float* weights, const float* bias, const LevelsSpec& spec) {
+        const size_t bands = spec.bands, all = bands * spec.hidden;
+        return {copy(weights, all, all), copy(bias, bands, bands)};
+    }
+
+    Levels levels(const LevelsSpec& spec) {
+        const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
+        Levels made{spec.bands, bins, spec.window, spec.step, spec.windows, spec.taps, spec.fade, spec.hidden};
+        made.gain = spec.gain, made.one = spec.one;
+        made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
+        made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
+        float* waves = arena.take<float>(size_t(2) * bins * spec.window);
+        float* weights = arena.take<float>(size_t(spec.bands) * bins);
+        for (int bin = 0; bin < spec.bins; ++bin) {
+            for (int part = 0; part < 2; ++part)
+                for (int k = 0; k < spec.window; ++k) {
+                    const size_t panel = part * panels + bin / kPanel;
+                    waves[(panel * spec.window + k) * kPanel + bin % kPanel] =
+                        spec.waves[(size_t(part) * spec.bins + bin) * spec.window + k];
+                }
+            for (int b = 0; b < spec.bands; ++b) weights[b * bins + bin] = spec.weights[b * spec.bins + bin];
+        }
+        float* cepstra = arena.take<float>(size_t(spec.bands) * spec.taps);
+        for (int k = 0; k < spec.taps; ++k)
+            for (int b = 0; b < spec.bands; ++b) cepstra[b * spec.taps + k] = spec.cepstra[k * spec.bands + b];
+        float *rising = arena.take<float>(spec.fade), *fading = arena.take<float>(spec.fade);
+        for (int k = 0; k < spec.fade; ++k) rising[k] = float(k + 1) / spec.fade, fading[k] = 1 - rising[k];
+        made.waves = waves, made.weights = weights, made.cepstra = cepstra, made.rising = rising, made.fading = fading;
+        made.offset = copy(spec.offset, spec.bands, spec.bands);
+        made.noise = pointwise(spec.noise_weights, spec.noise_bias, spec);
+        made.correction = pointwise(spec.correction_weights, spec.correction_bias, spec);
+        return made;
+    }
+
     Handle(const ModelSpec& spec, const Backend* chosen) : backend(chosen) {
         model.encoder = network(spec.encoder, spec.encoder_stages);
         model.decoder = network(spec.decoder, spec.decoder_stages);
         model.codebooks = codebooks(spec);
+        model.levels = levels(spec.levels);
         model.film = copy(spec.film, 4 * size_t(spec.film_channels), 4 * size_t(spec.film_channels));
         model.film_channels = spec.film_channels, model.hop = spec.hop;
     }
@@ -357,7 +401,9 @@ EXPORT void thinline_unload(void* handle) { delete static_cast<Handle*>(handle);
 
 EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     const Model& model = static_cast<Handle*>(handle)->model;
-    return (decoder ? model.decoder : model.encoder).state_bytes;
+    constexpr size_t kEqualized = 2 * kMaxTaps * sizeof(float);  // levels.h
+    const size_t samples = lines((model.levels.window - model.levels.step) * sizeof(float));
+    return decoder ? model.decoder.state_bytes + kEqualized : model.encoder.state_bytes + samples;
 }
 
 EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, const int32_t* n_q, const float* denoise,

@@ -20,6 +20,8 @@ constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
+constexpr int kMaxBands = 32, kMaxBins = 128, kMaxWindows = 5, kMaxTaps = 128, kMaxHop = 320;  // of levels
+
 enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
 
 // A row of inputs times a matrix. Both come in words of 32 bits: one float32, two neighbouring bfloat16, or, of weights
@@ -42,6 +44,7 @@ inline int input_bytes(Format format) { return format == Format::Float ? 4 : 2; 
 struct Stage {
     Matrix main, point;
     bool unit, film;
+    int aside;              // outputs, the last ones, that the next stage does not read
     int channels, context;  // of the input; rows of it that the next step needs again
     int rows_in, rows_out;  // new rows of input, rows of products
     size_t state_offset;    // bytes; the stage's context inside a stream's state
@@ -70,9 +73,29 @@ struct Codebooks {
     const float* half_norms;  // [count][size]
 };
 
+struct Pointwise {
+    const float* weights;  // [bands][hidden]
+    const float* bias;
+};
+
+// Levels in bands, and the two networks that know them: their first convolutions are outputs aside of the encoder's last
+// stage and of the decoder's first.
+struct Levels {
+    int bands, bins, window, step, windows, taps, fade, hidden;  // bins and taps filled up to a multiple of kPanel
+    float gain, one;  // of levels where the encoder reads them; what stands beside the codes for a bias
+    float scale, exponent, least, inaudible, most_gain;
+    const float* waves;    // [2 * bins / kPanel][window][kPanel]
+    const float* weights;  // [bands][bins]: of a bin's power in a band's
+    const float* cepstra;  // [bands][taps]
+    const float* offset;   // [bands]
+    const float *rising, *fading;  // [fade]: shares of this frame's filter and of the last one's
+    Pointwise noise, correction;
+};
+
 struct Model {
     Network encoder, decoder;
     Codebooks codebooks;
+    Levels levels;
     const float* film;  // [4][channels]: scale and shift with denoising off, what switching it on adds to them
     int film_channels, hop;
 };

@@ -8,7 +8,7 @@ search dimension, the decoder's first with the projection back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import NamedTuple
 
@@ -44,28 +44,45 @@ class Stage:
     pointwise: Product | None = None
     single: bool = False  # float32 in every precision: it reads or makes sound
     film: bool = False
+    aside: int = 0  # outputs, the last ones, that the next stage does not read
 
 
 @dataclass(frozen=True)
 class Plan:
+    """Inputs that are no codes and no features come multiplied: a row of int8's inputs has one scale for them all."""
+
     encoder: list[Stage]
     decoder: list[Stage]
     codebooks: Floats  # [quantizers, entries, dimension]
     film: Floats  # [4, channels]: scale and shift with denoising off, what switching it on adds
+    level_gain: float  # of levels, where the encoder's last stage reads them
+    one: float  # what stands beside the codes for their projection's bias
+    level_offset: Floats  # [bands]
+    level_scale: float
+    noise: Product  # the pointwise convolutions of the two networks that know levels
+    correction: Product
 
 
 def plan(config: CodecConfig, tensors: Tensors) -> Plan:
     """Raises KeyError for a tensor that is missing."""
     gamma, beta = tensors["encoder.film.gamma"], tensors["encoder.film.beta"]
+    embedding, level_gain = _embedding(tensors)
+    first, one = _first(config, tensors)
     return Plan(
-        _encoder(config, tensors),
-        _decoder(config, tensors),
+        _encoder(config, tensors, embedding),
+        _decoder(config, tensors, first),
         tensors["quantizer.codebooks"],
         np.stack([gamma[0], beta[0], gamma[1] - gamma[0], beta[1] - beta[0]]),
+        level_gain,
+        one,
+        tensors["quantizer.level_offset"],
+        float(tensors["quantizer.level_scale"]),
+        _product(tensors, "encoder.noise.pointwise"),
+        _product(tensors, "decoder.correction.pointwise"),
     )
 
 
-def _encoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
+def _encoder(config: CodecConfig, tensors: Tensors, embedding: Product) -> list[Stage]:
     rows, width = config.hop, config.channels
     stages = [_windows(_product(tensors, "encoder.first"), 1, config.kernel, rows, single=True)]
     for block, stride in enumerate(config.strides):
@@ -74,18 +91,38 @@ def _encoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
         down = _product(tensors, f"{name}.down")
         stages.append(_windows(down, width, 2 * stride, rows, stride, film=block == len(config.strides) - 1))
         rows, width = rows // stride, 2 * width
-    last = _product(tensors, "encoder.last")
+    return [*stages, _windows(embedding, width + config.bands, config.embedding_kernel, rows)]
+
+
+def _embedding(tensors: Tensors) -> tuple[Product, float]:
+    """The projected embedding, and aside of it what the noise network hides; of features and, in each row after them,
+    levels, which the embedding does not see. And what to multiply levels by."""
+    last, hidden = (tensors[f"encoder.{name}.conv.weight"] for name in ("last", "noise.hidden"))  # [outputs, C, kernel]
+    evened, gain = _evened(hidden.astype(np.float64), slice(last.shape[1], None))
     inward = tensors["quantizer.project_in.weight"][:, :, 0].astype(np.float64)
-    composed = Product(
-        (inward @ last.weights).astype(np.float32),
-        (inward @ last.bias + tensors["quantizer.project_in.bias"]).astype(np.float32),
-    )
-    return [*stages, _windows(composed, width, config.embedding_kernel, rows)]
+    projected = np.zeros((len(inward), *hidden.shape[1:]))
+    projected[:, : last.shape[1]] = np.einsum("dD,Dck->dck", inward, last)
+    bias = inward @ tensors["encoder.last.bias"] + tensors["quantizer.project_in.bias"]
+    weights = np.concatenate([projected, evened]).transpose(0, 2, 1).reshape(len(projected) + len(evened), -1)
+    biases = np.concatenate([bias, tensors["encoder.noise.hidden.bias"]])
+    return Product(weights.astype(np.float32), biases.astype(np.float32)), gain
 
 
-def _decoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
+def _evened(weights: NDArray[np.float64], inputs: slice) -> tuple[NDArray[np.float64], float]:
+    """Weights [outputs, channels, kernel] of which those for some channels are divided, by a power of two that makes
+    them about as large as the others; and that power."""
+    some, all_squares = np.square(weights[:, inputs]), np.square(weights)
+    others = (all_squares.sum() - some.sum()) / max(1, all_squares.size - some.size)
+    ratio = float(np.sqrt(some.mean() / others)) if others > 0 and some.mean() > 0 else 1.0
+    power = float(2.0 ** np.round(np.log2(ratio)))
+    scaled = weights.copy()
+    scaled[:, inputs] /= power
+    return scaled, power
+
+
+def _decoder(config: CodecConfig, tensors: Tensors, first: Product) -> list[Stage]:
     rows, width = 1, config.channels << len(config.strides)
-    stages = [_windows(_first(config, tensors), config.code_dimension + 2, config.kernel, rows)]
+    stages = [replace(_windows(first, config.code_dimension + 2, config.kernel, rows), aside=config.level_hidden)]
     for block, stride in enumerate(reversed(config.strides)):
         name, width = f"decoder.blocks.{block}", width // 2
         stages.append(_windows(_transposed(tensors, f"{name}.up", stride), 2 * width, 2, rows))
@@ -94,14 +131,21 @@ def _decoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
     return [*stages, _last(config, tensors)]
 
 
-def _first(config: CodecConfig, tensors: Tensors) -> Product:
-    """The decoder's first convolution of projected codes. Beside the codes stands a channel that is 1 in every frame
-    and 0 before the first, where the projection's bias is not there either; one more fills the row up to pairs."""
-    first = tensors["decoder.first.conv.weight"].astype(np.float64)  # [outputs, D, kernel]
-    outward = tensors["quantizer.project_out.weight"][:, :, 0]
-    columns = np.column_stack([outward, tensors["quantizer.project_out.bias"], np.zeros(len(outward))])
-    weights = np.einsum("odk,dc->okc", first, columns).reshape(len(first), -1)
-    return Product(weights.astype(np.float32), tensors["decoder.first.bias"])
+def _first(config: CodecConfig, tensors: Tensors) -> tuple[Product, float]:
+    """The decoder's first convolution of projected codes, and aside of it what the correcting network hides. Beside the
+    codes stands a channel that is `one` in every frame and 0 before the first, where the projection's bias is not there
+    either; one more fills the row up to pairs."""
+    first, hidden = (tensors[f"decoder.{name}.conv.weight"] for name in ("first", "correction.hidden"))
+    outward, size = tensors["quantizer.project_out.weight"][:, :, 0].astype(np.float64), config.code_dimension
+    learned = np.column_stack([outward, tensors["quantizer.project_out.bias"], np.zeros(len(outward))])
+    levels = np.zeros((config.bands, size + 2))
+    levels[:, config.projected : size] = np.eye(config.bands) / tensors["quantizer.level_scale"]
+    levels[:, size] = tensors["quantizer.level_offset"]
+    both = (np.einsum("odk,dc->ock", first, learned), np.einsum("odk,dc->ock", hidden, levels))
+    weights, one = _evened(np.concatenate(both), slice(size, size + 1))
+    weights = weights.transpose(0, 2, 1).reshape(len(weights), -1)
+    biases = np.concatenate([tensors["decoder.first.bias"], tensors["decoder.correction.hidden.bias"]])
+    return Product(weights.astype(np.float32), biases), one
 
 
 def _last(config: CodecConfig, tensors: Tensors) -> Stage:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from codec.bands import FADE, TAPS
 from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_bytes, step_work
 from codec.config import PRESETS, CodecConfig, search_paths
 from codec.model import SoundStream
@@ -26,11 +27,11 @@ def test_the_networks_do_as_many_multiply_adds(preset: str) -> None:
     model = SoundStream(config)
     pcm, denoise = torch.zeros(1, 1, config.hop), torch.zeros(1, 1)
     encode = counted(lambda: model.encoder.step(pcm, denoise, model.encoder.initial_state(1)))
-    z = torch.zeros(1, config.dimension, 1)
+    z = torch.zeros(1, config.dimension + config.bands, 1)
     decode = counted(lambda: model.decoder.step(z, model.decoder.initial_state(1)))
-    projection = config.dimension * config.code_dimension
-    assert encode + projection == encoder_work(config).multiply_adds
-    assert decode + projection == decoder_work(config).multiply_adds
+    filtering = TAPS * (config.hop + FADE)  # which the reference does by spectra
+    assert encode + config.dimension * config.projected == encoder_work(config).multiply_adds
+    assert decode + config.dimension * config.code_dimension + filtering == decoder_work(config).multiply_adds
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -42,9 +43,10 @@ def test_all_weights_are_counted(preset: str) -> None:
 
 
 def test_the_sizes_of_the_paper_s_models() -> None:
+    """Levels, which the paper does not have, are the hundredth part on top."""
     base, large = PRESETS["base"], PRESETS["large"]
-    assert encoder_work(base).multiply_adds == pytest.approx(8.9e6, rel=0.01)
-    assert decoder_work(large).multiply_adds == pytest.approx(35.6e6, rel=0.01)
+    assert encoder_work(base).multiply_adds == pytest.approx(8.9e6, rel=0.02)
+    assert decoder_work(large).multiply_adds == pytest.approx(35.6e6, rel=0.02)
 
 
 def test_search_is_a_product_of_each_path_with_each_codebook() -> None:

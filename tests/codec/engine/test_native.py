@@ -22,8 +22,8 @@ from codec.weights import Weights, open_weights, shipped
 from tests.codec.steps import decoded, encoded
 
 # What coarse weights may cost on real speech; docs/engine.md has what was measured.
-LEAST_SNR_DB = {"bf16": 40.0, "int8": 28.0}
-LEAST_EQUAL_CODES = {"bf16": 0.85, "int8": 0.8}  # one that rounding decides changes those after it
+LEAST_SNR_DB = {"bf16": 34.0, "int8": 24.0}
+LEAST_EQUAL_CODES = {"bf16": 0.85, "int8": 0.75}  # one that rounding decides changes those after it
 
 SETS = ("portable", "avx2", "avx512", "avx512bf16", "amx")
 FRAMES = 75

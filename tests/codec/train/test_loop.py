@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -173,6 +174,14 @@ def test_a_share_of_the_steps_lies_between_none_and_all(share: float) -> None:
 def test_the_encoder_learns_with_a_quantizer_before_it_rests() -> None:
     assert Recipe(steps=100, continuous_steps=10, settle=0.2).settle_from == 80
     assert Recipe(steps=100, continuous_steps=90, settle=0.2).settle_from == 91
+
+
+def test_the_network_learns_to_need_less_of_the_equalizer(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=40, continuous_steps=100, continuous_learning_rate=1e-3, batch=2, frames=16)
+    weights = {"mel": 0.0, "complex": 0.0, "wave": 0.0, "gain": 1.0}
+    trainer = Trainer(replace(recipe, loss_weights=weights), tiny_corpus, tmp_path)
+    gains = [trainer.train_step()["gain"] for _ in range(24)]
+    assert np.mean(gains[-6:]) < 0.8 * np.mean(gains[:6])
 
 
 def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:

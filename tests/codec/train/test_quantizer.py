@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from codec.rvq import ResidualVectorQuantizer
-from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay
+from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay, weigh_levels
 from codec.train.team import Team
 from tests.codec.models import SMALL
 
@@ -41,15 +41,32 @@ def test_k_means_start_explains_most_and_every_stage_more(trainer: CodebookTrain
 def test_whitening_evens_the_axes_out_and_keeps_what_the_projections_do(vectors: torch.Tensor) -> None:
     torch.manual_seed(0)
     quantizer = ResidualVectorQuantizer(SMALL)
-    z = torch.randn(1, SMALL.dimension, 500) * torch.logspace(0, -3, SMALL.dimension)[:, None]
-    before = quantizer.project_out(quantizer.project_in(z))
-    projected = quantizer.project_in(z)[0].T
+    spread = torch.logspace(0, -3, SMALL.dimension + SMALL.bands)
+    z = torch.randn(1, SMALL.dimension + SMALL.bands, 500) * spread[:, None]
+    before = quantizer.project_out(quantizer.project(z))
+    projected = quantizer.project_in(z[:, : SMALL.dimension])[0].T
     whitening = Whitening.of(projected, strength=1.0)
     whitening.move(quantizer)
-    torch.testing.assert_close(quantizer.project_out(quantizer.project_in(z)), before, rtol=1e-3, atol=1e-4)
-    moved = quantizer.project_in(z)[0].T
+    torch.testing.assert_close(quantizer.project_out(quantizer.project(z)), before, rtol=1e-3, atol=1e-4)
+    moved = quantizer.project(z)[0, : SMALL.projected].T
     torch.testing.assert_close(moved, whitening(projected), rtol=1e-3, atol=1e-2)
-    torch.testing.assert_close(torch.cov(moved.T), torch.eye(SMALL.code_dimension), rtol=0, atol=0.05)
+    torch.testing.assert_close(torch.cov(moved.T), torch.eye(SMALL.projected), rtol=0, atol=0.05)
+
+
+def test_levels_get_the_deviation_that_is_asked_for_and_the_decoder_sees_what_it_saw() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualVectorQuantizer(SMALL).requires_grad_(False)
+    z = torch.randn(1, SMALL.dimension + SMALL.bands, 500)
+    z[:, -SMALL.bands :] = 0.3 + 0.1 * z[:, -SMALL.bands :]
+    before = quantizer.project_out(quantizer.project(z))
+    for deviation in (5.0, 0.7):
+        weigh_levels(quantizer, z[0, -SMALL.bands :].T, deviation)
+        quantized = quantizer.project(z)
+        torch.testing.assert_close(quantizer.project_out(quantized), before, rtol=1e-3, atol=1e-4)
+        levels = quantized[0, SMALL.projected :]
+        assert float(levels.std()) == pytest.approx(deviation, rel=1e-3)
+        torch.testing.assert_close(levels.mean(dim=1), torch.zeros(SMALL.bands), rtol=0, atol=1e-3)
+        torch.testing.assert_close(quantizer.project_back(quantized)[:, -SMALL.bands :], z[:, -SMALL.bands :])
 
 
 def test_gradients_pass_straight_through(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:

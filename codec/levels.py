@@ -1,0 +1,116 @@
+"""Levels in bands, measured in what goes in and restored in what comes out (docs/decisions/0017).
+
+An embedding of a few dozen numbers holds the waveform of the lowest octaves and little else: what a decoder makes above
+them has the right colour at best. So the powers in bands above `band_from_hz` are a part of the embedding of their own,
+measured, not learned; and an equalizer brings the decoder's sound to what came over the line, band by band.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec.bands import (
+    FADE,
+    INAUDIBLE,
+    LEAST_POWER,
+    LOUDNESS_EXPONENT,
+    MOST_GAIN,
+    SPECTRUM,
+    STEP,
+    TAPS,
+    WINDOW,
+    analysis_weights,
+    cepstrum_weights,
+)
+from codec.config import CodecConfig
+
+
+class LevelAnalysis(nn.Module):
+    """Powers in bands. Without weights that learn."""
+
+    waves: Tensor
+    weights: Tensor
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.windows = config.hop // STEP
+        waves, weights = map(torch.from_numpy, analysis_weights(config))
+        self.register_buffer("waves", waves, persistent=False)
+        self.register_buffer("weights", weights, persistent=False)
+
+    def initial_state(self, batch: int) -> Tensor:
+        return self.waves.new_zeros(batch, 1, WINDOW - STEP)
+
+    def step(self, pcm: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """pcm [B, 1, T * hop], state [B, 1, WINDOW - STEP] -> powers [B, bands, T], next state."""
+        pcm = torch.cat([state, pcm], dim=-1)
+        parts = F.conv1d(pcm, self.waves[:, None], stride=STEP).square()
+        parts = parts.reshape(*parts.shape[:2], -1, self.windows)
+        cosines, sines = parts.sum(dim=-1).chunk(2, dim=1)
+        return self.weights @ (cosines + sines), pcm[..., STEP - WINDOW :]
+
+
+def compressed(powers: Tensor) -> Tensor:
+    """Powers as they go over the line."""
+    return (powers + LEAST_POWER) ** LOUDNESS_EXPONENT
+
+
+def log_powers(levels: Tensor) -> Tensor:
+    """What went over the line -> natural logarithms of powers, none below the inaudible."""
+    return torch.log(levels.clamp(min=0) ** (1 / LOUDNESS_EXPONENT) + INAUDIBLE)
+
+
+class Equalizer(nn.Module):
+    """Brings a sound to wanted powers in bands, without delay. Without weights that learn."""
+
+    states = 3
+    cepstra: Tensor
+    ramp: Tensor
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.hop = config.hop
+        self.analysis = LevelAnalysis(config)
+        self.register_buffer("cepstra", torch.from_numpy(cepstrum_weights(config)), persistent=False)
+        ramp = ((torch.arange(config.hop) + 1) / FADE).clamp(max=1)
+        self.register_buffer("ramp", ramp, persistent=False)
+
+    def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The analysis's; the last samples; the last filter less the one that changes nothing."""
+        silence = self.ramp.new_zeros(batch, 1, TAPS - 1)
+        return self.analysis.initial_state(batch), silence, self.ramp.new_zeros(batch, 1, TAPS)
+
+    def step(self, pcm: Tensor, wanted: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """pcm [B, 1, T * hop], log powers [B, bands, T], state -> pcm as wanted, next state."""
+        gains, analysis = self.gains(pcm, wanted, state[0])
+        pcm, kept = self.amplify(pcm, gains, state[1:])
+        return pcm, (analysis, *kept)
+
+    def gains(self, pcm: Tensor, wanted: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """pcm [B, 1, T * hop], log powers [B, bands, T], the analysis's state -> log gains, as many; its next state."""
+        powers, state = self.analysis.step(pcm, state)
+        return ((wanted - torch.log(powers + INAUDIBLE)) / 2).clamp(-MOST_GAIN, MOST_GAIN), state
+
+    def amplify(self, pcm: Tensor, gains: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """pcm [B, 1, T * hop], log gains [B, bands, T], last samples and filter -> pcm with these gains, next state."""
+        before, last = state
+        filters = torch.cat([last, self._filters(gains)], dim=1)
+        extended = torch.cat([before, pcm], dim=-1)
+        spectra = torch.fft.rfft(extended[:, 0].unfold(-1, self.hop + TAPS - 1, self.hop), SPECTRUM)
+        changes = torch.fft.rfft(filters, SPECTRUM)
+        old, new = (torch.fft.irfft(spectra * part, SPECTRUM) for part in (changes[:, :-1], changes[:, 1:]))
+        change = (old + _padded(self.ramp) * (new - old))[..., TAPS - 1 : TAPS - 1 + self.hop]
+        return pcm + change.flatten(1)[:, None], (extended[..., 1 - TAPS :], filters[:, -1:])
+
+    def _filters(self, gains: Tensor) -> Tensor:
+        """Log gains [B, bands, T] -> minimum-phase filters [B, T, TAPS], less the one that changes nothing."""
+        spectra = torch.exp(torch.fft.rfft((self.cepstra @ gains).transpose(1, 2), SPECTRUM))
+        filters = torch.fft.irfft(spectra, SPECTRUM)[..., :TAPS]
+        return torch.cat([filters[..., :1] - 1, filters[..., 1:]], dim=-1)
+
+
+def _padded(ramp: Tensor) -> Tensor:
+    """The ramp where a convolved frame's valid samples lie."""
+    return F.pad(ramp, (TAPS - 1, SPECTRUM - len(ramp) - TAPS + 1))
