@@ -16,6 +16,8 @@ from torch import Tensor
 # A quintic whose iteration drives every singular value in (0, 1] to about 1, as published.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
+# What a CPU has no instruction for is worked around, in bfloat16 at a thirtieth of float32's speed.
+HALVES_ARE_QUICK = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
 UPDATE_RMS = 0.2  # about what AdamW's updates have, so that learning rates mean the same
 
 
@@ -24,7 +26,8 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = (x / x.norm().clamp(min=1e-7)).bfloat16()
+    x = x / x.norm().clamp(min=1e-7)
+    x = x.bfloat16() if HALVES_ARE_QUICK or x.is_cuda else x
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(a * x, torch.addmm(b * gram, gram, gram, alpha=c), x)
