@@ -15,6 +15,8 @@ SPECTRUM = 512  # points of the discrete spectra in which filters are built
 LOUDNESS_EXPONENT = 0.15  # of a power, on the line: what is faint gets coarse steps, as in the ear (|X|^0.3)
 LEAST_POWER = 1e-9  # -100 dBFS in a band: below, the exponent's slope would be endless
 INAUDIBLE = 6e-7  # a power, -72 dBFS, that two sounds may differ by before a filter is built for it
+EMPHASIS = 0.4  # of what a band has more than those around it, in log power, is added when sound is made
+EMPHASIS_REACH = 4  # bands to either side, those further away counting less
 MOST_GAIN = 2.3  # nepers, 20 dB: what is not there cannot be raised from rounding errors
 
 Floats = NDArray[np.float32]
@@ -51,6 +53,19 @@ def analysis_weights(config: CodecConfig) -> tuple[Floats, Floats]:
     taper = np.sin(np.pi * time / WINDOW)  # its square is a Hann window
     waves = np.concatenate([np.cos(angle), -np.sin(angle)]) * taper
     return waves.astype(np.float32), (part[:, used] * STEP / config.hop).astype(np.float32)
+
+
+def emphasis_weights(config: CodecConfig) -> Floats:
+    """From log powers to those that formants shall be made with [bands, bands] (docs/decisions/0019): peaks higher,
+    valleys lower. Beyond the first and last band it goes on as there; the last one, which reaches far above all
+    formants, stays as it is."""
+    bands, reach = np.arange(config.bands), np.arange(-EMPHASIS_REACH, EMPHASIS_REACH + 1)
+    near = EMPHASIS_REACH + 1 - np.abs(reach)
+    around = np.zeros((config.bands, config.bands))
+    for offset, weight in zip(reach, near / near.sum(), strict=True):
+        around[bands, np.clip(bands + offset, 0, config.bands - 1)] += weight
+    around[-1] = np.eye(config.bands)[-1]
+    return (np.eye(config.bands) + EMPHASIS * (np.eye(config.bands) - around)).astype(np.float32)
 
 
 def cepstrum_weights(config: CodecConfig) -> Floats:

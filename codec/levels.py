@@ -23,6 +23,7 @@ from codec.bands import (
     WINDOW,
     analysis_weights,
     cepstrum_weights,
+    emphasis_weights,
 )
 from codec.config import CodecConfig
 
@@ -66,6 +67,7 @@ class Equalizer(nn.Module):
     """Brings a sound to wanted powers in bands, without delay. Without weights that learn."""
 
     states = 3
+    emphasis: Tensor
     cepstra: Tensor
     ramp: Tensor
 
@@ -73,6 +75,7 @@ class Equalizer(nn.Module):
         super().__init__()
         self.hop = config.hop
         self.analysis = LevelAnalysis(config)
+        self.register_buffer("emphasis", torch.from_numpy(emphasis_weights(config)), persistent=False)
         self.register_buffer("cepstra", torch.from_numpy(cepstrum_weights(config)), persistent=False)
         ramp = ((torch.arange(config.hop) + 1) / FADE).clamp(max=1)
         self.register_buffer("ramp", ramp, persistent=False)
@@ -87,6 +90,10 @@ class Equalizer(nn.Module):
         gains, analysis = self.gains(pcm, wanted, state[0])
         pcm, kept = self.amplify(pcm, gains, state[1:])
         return pcm, (analysis, *kept)
+
+    def emphasised(self, levels: Tensor) -> Tensor:
+        """Log powers [B, bands, T] -> with formants that stand out. Training goes without: its aim is the original."""
+        return self.emphasis @ levels
 
     def gains(self, pcm: Tensor, wanted: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """pcm [B, 1, T * hop], log powers [B, bands, T], the analysis's state -> log gains, as many; its next state."""

@@ -16,6 +16,7 @@ from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.film import DenoiseFilm
 from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
+from codec.postfilter import LongTermPostfilter
 
 State = tuple[Tensor, ...]
 
@@ -137,7 +138,8 @@ class Encoder(Stack):
 
 
 class Decoder(Stack):
-    """Embeddings to sound; the encoder's mirror image, and an equalizer that gives the sound its levels.
+    """Embeddings to sound; the encoder's mirror image, a long-term postfilter, and an equalizer that gives the sound
+    its levels.
 
     Levels come over the line as coarse as the bitrate makes them; what came before and beside them corrects their
     logarithms.
@@ -154,21 +156,23 @@ class Decoder(Stack):
         )
         self.last = CausalConv1d(widths[-1], 1, config.kernel)
         self.correction = LevelNetwork(config, config.bands, config.kernel)
+        self.postfilter = LongTermPostfilter(config)
         self.equalizer = Equalizer(config)
 
     def initial_state(self, batch: int) -> State:
-        return (*super().initial_state(batch), *self.equalizer.initial_state(batch))
+        filters = (*self.postfilter.initial_state(batch), *self.equalizer.initial_state(batch))
+        return (*super().initial_state(batch), *filters)
 
     def step(self, z: Tensor, state: State) -> tuple[Tensor, State]:
         """z [B, D, T], state -> pcm [B, 1, T * hop], next state."""
         network, equalizer = state[: -Equalizer.states], state[-Equalizer.states :]
         pcm, wanted, after = self.unequalized(z, network)
-        pcm, kept = self.equalizer.step(pcm, wanted, equalizer)
+        pcm, kept = self.equalizer.step(pcm, self.equalizer.emphasised(wanted), equalizer)
         return pcm, (*after, *kept)
 
     def unequalized(self, z: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """z [B, D, T], state but for the equalizer's -> pcm [B, 1, T * hop] as the network makes it, the log powers
-        [B, bands, T] that it shall have, next state."""
+        """z [B, D, T], state but for the equalizer's -> pcm [B, 1, T * hop] as network and postfilter make it, the log
+        powers [B, bands, T] that it shall have, next state."""
         states, after = iter(state), list[Tensor]()
         learned, levels = z[:, : -self.bands], z[:, -self.bands :]
         x, first = self.first.step(learned, next(states))
@@ -178,4 +182,5 @@ class Decoder(Stack):
             x = block.step(x, states, after)
         pcm, last = self.last.step(F.elu(x.float()), next(states))
         correction, kept = self.correction.step(levels, next(states))
-        return pcm / self.level, log_powers(levels) + correction, (*after, last, kept)
+        pcm, filtered = self.postfilter.step(pcm / self.level, (next(states), next(states)))
+        return pcm, log_powers(levels) + correction, (*after, last, kept, *filtered)

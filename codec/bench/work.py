@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from codec.bands import FADE, STEP, TAPS, analysis_weights
 from codec.config import CodecConfig, search_paths
+from codec.pitch import LOWPASS_TAPS, MOST_LAG
+from codec.pitch import WINDOW as PITCH_WINDOW
 
 WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 NUMBERS_PER_BYTE = 2  # of codebooks, in every precision: so coarse a scan leaves few entries that may be nearest
@@ -65,7 +67,8 @@ def search_work(config: CodecConfig, n_q: int) -> Work:
 
 
 def decoder_work(config: CodecConfig) -> Work:
-    """From the projected embedding on, the equalizer with its filter, and with the last one's where it fades, too."""
+    """From the projected embedding on, finding the pitch, and the equalizer with its filter, and with the last one's
+    where it fades, too."""
     rows, width = 1, config.channels << len(config.strides)
     work = _convolution(config.code_dimension, config.dimension, 1, rows)
     work += _convolution(config.dimension, width, config.kernel, rows)
@@ -77,7 +80,8 @@ def decoder_work(config: CodecConfig) -> Work:
         for _ in config.dilations:
             work += _unit(config, width, rows)
     work += _measuring(config) + _level_network(config, config.bands, config.kernel)
-    work += Work(config.bands * TAPS + TAPS * (config.hop + FADE))
+    work += Work((PITCH_WINDOW + MOST_LAG) * LOWPASS_TAPS + (MOST_LAG + 1) * PITCH_WINDOW)
+    work += Work(config.bands * config.bands + config.bands * TAPS + TAPS * (config.hop + FADE))
     return work + _convolution(width, 1, config.kernel, rows)
 
 

@@ -22,7 +22,7 @@ class CsvLog:
 
     columns = (
         "step", "seconds", "mel", "complex", "wave", "hinge", "feature", "discriminator",
-        "gain", "commitment", "perplexity", "grad_norm", "learning_rate",
+        "gain", "level", "commitment", "perplexity", "grad_norm", "learning_rate",
     )
 
     def __init__(self, path: Path, step: int, every: int = 50) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from codec.bands import INAUDIBLE
 from codec.config import PRESETS
 from codec.train.adversary import Adversary, Kept
 from codec.train.augment import Batch, Corpus, draw_batch
@@ -155,21 +156,25 @@ class Trainer:
         """target, raw [B, samples], log powers [B, bands, T] -> figures; their gradients are set.
 
         What leaves the equalizer is judged. But that alone would leave levels to it, which knows one a frame: so the
-        gains that it needs, where something is to be heard, are a loss of the network's own."""
+        gains that it needs, where something is to be heard, are a loss of the network's own. And what it shall bring
+        about is judged by the target's levels alone: judges of sounds like what is uncertain to be faint."""
         equalizer = self.model.decoder.equalizer
         analysis, *state = equalizer.initial_state(len(raw))
         pcm = raw[:, None]
-        gains, _ = equalizer.gains(pcm, wanted, analysis)
+        gains, _ = equalizer.gains(pcm, wanted.detach(), analysis)
         output = equalizer.amplify(pcm, gains, tuple(state))[0][:, 0]
         gradient, figures = self._judge(target, output.detach().requires_grad_())
         torch.autograd.backward([output], [gradient])
         with torch.no_grad():
-            powers = torch.exp(wanted)
-            heard = powers / (powers + LEAST_HEARD * powers.mean(dim=(1, 2), keepdim=True))
-        loss = (equalizer.gains(raw[:, None], wanted.detach(), analysis)[0].abs() * heard).mean()
+            true, _ = equalizer.analysis.step(target[:, None], analysis)
+            heard = _heard(true)
+        distance = ((wanted - torch.log(true + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
+        torch.autograd.backward([distance])
+        needed, _ = equalizer.gains(raw[:, None], wanted.detach(), analysis)
+        loss = (needed.abs() * _heard(torch.exp(wanted.detach()))).mean()
         assert raw.grad is not None
         raw.grad += balanced_gradient({"gain": loss}, self.recipe.loss_weights, raw)
-        return figures | {"gain": float(loss.detach())}
+        return figures | {"gain": float(loss.detach()), "level": float(distance.detach())}
 
     def _judge(self, target: Tensor, output: Tensor) -> tuple[Tensor, dict[str, float]]:
         """target, output [B, samples] -> what the output's gradient shall be, figures. Discriminators learn too."""
@@ -264,3 +269,8 @@ class Trainer:
             "model": self.model, "average": self.average, "codebooks": self.codebooks, "optimizer": self.optimizer,
         }
         return parts | ({"adversary": self.adversary} if self.adversary else {})
+
+
+def _heard(powers: Tensor) -> Tensor:
+    """Powers [B, bands, T] -> how much each counts, from 0 to 1: little where the example is much louder elsewhere."""
+    return powers / (powers + LEAST_HEARD * powers.mean(dim=(1, 2), keepdim=True) + INAUDIBLE)

@@ -15,11 +15,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from codec import pitch
 from codec.bands import INAUDIBLE, LEAST_POWER, LOUDNESS_EXPONENT, MOST_GAIN, SPECTRUM, STEP, TAPS, WINDOW
 from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.film import DenoiseFilm
 from codec.levels import Equalizer, LevelAnalysis
 from codec.model import SoundStream
+from codec.postfilter import LongTermPostfilter
 from codec.seanet import DecoderBlock, EncoderBlock, LevelNetwork, ResidualUnit
 
 OPSET = 17
@@ -52,8 +54,8 @@ class StepGraphBuilder:
         self.states.append((before, after, [1, channels, 1, length]))
         return before, after
 
-    def slice(self, x: str, start: int, end: int, output: str | None = None) -> str:
-        bounds = (self.constant([start]), self.constant([end]), self.constant([3]))
+    def slice(self, x: str, start: int, end: int, output: str | None = None, axis: int = 3) -> str:
+        bounds = (self.constant([start]), self.constant([end]), self.constant([axis]))
         return self.add("Slice", x, *bounds, output=output)
 
     def pointwise(self, x: str, conv: nn.Conv1d) -> str:
@@ -119,6 +121,53 @@ class StepGraphBuilder:
 
     def levels(self, x: str, network: LevelNetwork) -> str:
         return self.causal(self.elu(self.causal(x, network.hidden)), network.pointwise)
+
+    def postfiltered(self, pcm: str, postfilter: LongTermPostfilter) -> str:
+        """pcm [1, 1, 1, hop] -> pcm."""
+        before, after = self.state(1, postfilter.history)
+        extended = self.add("Concat", before, pcm, axis=3)
+        self.slice(extended, -postfilter.history, 1 << 30, output=after)
+        lag, share = self.pitch(extended, postfilter)
+        last, new = self.state(2, 1)
+        self.add("Concat", lag, share, axis=1, output=new)
+        found = [(self.slice(last, 0, 1, axis=1), self.slice(last, 1, 2, axis=1)), (lag, share)]
+        changes = []
+        for period, weight in found:
+            whole = self.add("Cast", self.add("Reshape", period, self.constant([1])), to=TensorProto.INT64)
+            within = self.constant([postfilter.history + i for i in range(postfilter.hop)])
+            then = self.add("Gather", extended, self.add("Sub", within, whole), axis=3)
+            changes.append(self.add("Mul", weight, self.add("Sub", then, pcm)))
+        taken_over = self.add("Mul", self.constant(postfilter.ramp), self.add("Sub", changes[1], changes[0]))
+        return self.add("Add", pcm, self.add("Add", changes[0], taken_over))
+
+    def pitch(self, extended: str, postfilter: LongTermPostfilter) -> tuple[str, str]:
+        """Sound with its history [1, 1, 1, history + hop] -> lag and share [1, 1, 1, 1]. What correlations say of lags
+        stands longest lag first."""
+        taps = self.constant(postfilter.taps[None, None, None])
+        low = self.add("Conv", extended, taps, strides=[1, pitch.DECIMATION])
+        products = self.add("Conv", low, self.slice(low, pitch.MOST_LAG, pitch.MOST_LAG + pitch.WINDOW))
+        energies = self.add("Conv", self.add("Mul", low, low), self.constant(torch.ones(1, 1, 1, pitch.WINDOW)))
+        own = self.slice(energies, pitch.MOST_LAG, pitch.MOST_LAG + 1)
+        squares = self.add("Add", self.add("Mul", energies, own), self.number(pitch.FAINTEST))
+        alike = self.add("Div", products, self.add("Sqrt", squares))
+        count = pitch.MOST_LAG - pitch.LEAST_LAG
+        longer, middle, shorter = (self.slice(alike, i, i + count) for i in range(3))
+        high = self.add("Mul", self.add("ReduceMax", middle, axes=[3]), self.number(pitch.SUBPERIOD))
+        least = self.add("Max", shorter, longer)
+        peaks = self.add("And", self.add("GreaterOrEqual", middle, least), self.add("Greater", middle, high))
+        marks = self.add("Cast", peaks, to=TensorProto.FLOAT)
+        first, most = (self.add("ArgMax", x, axis=3, select_last_index=1) for x in (marks, middle))
+        some = self.add("Greater", self.add("ReduceMax", marks, axes=[3]), self.number(0.0))
+        best = self.add("Where", some, first, most)
+        more, there, less = (self.add("GatherElements", x, best, axis=3) for x in (longer, middle, shorter))
+        curve = self.add("Sub", self.add("Add", less, more), self.add("Mul", there, self.number(2.0)))
+        curve = self.add("Mul", self.add("Min", curve, self.number(-1e-6)), self.number(2.0))
+        offset = self.clip(self.add("Div", self.add("Sub", less, more), curve), -0.5, 0.5)
+        whole = self.add("Sub", self.number(pitch.MOST_LAG - 1.0), self.add("Cast", best, to=TensorProto.FLOAT))
+        lag = self.add("Round", self.add("Mul", self.add("Add", whole, offset), self.number(float(pitch.DECIMATION))))
+        above = self.add("Sub", there, self.number(pitch.WEAK))
+        strength = self.clip(self.add("Div", above, self.number(pitch.STRONG - pitch.WEAK)), 0.0, 1.0)
+        return lag, self.add("Mul", strength, self.number(pitch.MOST_SHARE))
 
     def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
         """pcm [1, 1, 1, hop], log powers [1, bands, 1, 1] -> pcm. Filters are backwards, as convolutions take them."""
@@ -205,5 +254,6 @@ def write_decoder(model: SoundStream, path: Path) -> None:
             assert isinstance(unit, ResidualUnit)
             x = graph.unit(x, unit)
     wanted = graph.add("Add", logs, correction)
-    pcm = graph.equalized(graph.causal(graph.elu(x), decoder.last), wanted, decoder.equalizer)
+    pcm = graph.postfiltered(graph.causal(graph.elu(x), decoder.last), decoder.postfilter)
+    pcm = graph.equalized(pcm, graph.matrix(wanted, decoder.equalizer.emphasis), decoder.equalizer)
     graph.write(path, {"z": [1, config.code_dimension, 1, 1]}, (pcm, [1, 1, 1, config.hop]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from codec.bands import INAUDIBLE, LEAST_POWER, MOST_GAIN, TAPS, WINDOW, shares
+from codec.bands import EMPHASIS, INAUDIBLE, LEAST_POWER, MOST_GAIN, TAPS, WINDOW, emphasis_weights, shares
 from codec.config import PRESETS
 from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
 
@@ -111,3 +111,15 @@ def test_filters_are_of_minimum_phase(equalizer: Equalizer) -> None:
 def test_the_window_is_long_enough_to_tell_the_bands_apart() -> None:
     first, second = np.linspace(0, CONFIG.sample_rate / 2, WINDOW // 2 + 1)[:2]
     assert second - first < 200
+
+
+def test_emphasis_raises_peaks_lowers_valleys_and_leaves_what_is_even(equalizer: Equalizer) -> None:
+    even = torch.full((1, CONFIG.bands, 1), -5.0)
+    torch.testing.assert_close(equalizer.emphasised(even), even)
+    peak = even.clone()
+    peak[:, 9] += 2
+    change = (equalizer.emphasised(peak) - peak)[0, :, 0]
+    assert 0.6 * EMPHASIS < float(change[9]) / 2 < EMPHASIS
+    assert (change[5:9] < 0).all()
+    assert change[:5].abs().max() < 1e-5
+    assert np.allclose(emphasis_weights(CONFIG).sum(axis=1), 1)

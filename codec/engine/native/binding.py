@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codec import bands
+from codec import bands, pitch
 from codec.config import MOST_SEARCH_PATHS, SEARCH_SCANS, CodecConfig
 from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
@@ -36,8 +36,18 @@ class LevelsSpec(ctypes.Structure):
     _fields_ = [
         *((name, c_int32) for name in ("bands", "bins", "window", "step", "windows", "taps", "fade", "hidden")),
         *((name, c_float) for name in ("gain", "one", "scale", "exponent", "least", "inaudible", "most_gain")),
-        *((name, c_void_p) for name in ("waves", "weights", "cepstra", "offset")),
+        *((name, c_void_p) for name in ("waves", "weights", "cepstra", "emphasis", "offset")),
         *((name, c_void_p) for name in ("noise_weights", "noise_bias", "correction_weights", "correction_bias")),
+    ]
+
+
+class PostfilterSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("history", "decimation", "taps", "window", "least_lag", "most_lag", "fade")),
+        *((name, c_float) for name in ("subperiod", "weak", "strong", "most_share", "faintest")),
+        ("lowpass", c_void_p),
     ]
 
 
@@ -53,6 +63,7 @@ class ModelSpec(ctypes.Structure):
         ("codebooks", c_void_p),
         ("film", c_void_p),
         ("levels", LevelsSpec),
+        ("postfilter", PostfilterSpec),
     ]
 
 
@@ -118,8 +129,16 @@ class Handle:
                 *(config.bands, weights.shape[1], bands.WINDOW, bands.STEP, config.hop // bands.STEP),
                 *(bands.TAPS, bands.FADE, config.level_hidden, plan.level_gain, plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
-                *map(floats, (waves, weights, bands.cepstrum_weights(config), plan.level_offset)),
+                *map(floats, (waves, weights, bands.cepstrum_weights(config), bands.emphasis_weights(config))),
+                floats(plan.level_offset),
                 *(floats(values) for product in (plan.noise, plan.correction) for values in product),
+            )
+
+        def postfilter() -> PostfilterSpec:
+            return PostfilterSpec(
+                *(pitch.history(config), pitch.DECIMATION, pitch.LOWPASS_TAPS, pitch.WINDOW),
+                *(pitch.LEAST_LAG, pitch.MOST_LAG, pitch.FADE, pitch.SUBPERIOD, pitch.WEAK, pitch.STRONG),
+                *(pitch.MOST_SHARE, pitch.FAINTEST, floats(pitch.lowpass(config))),
             )
 
         encoder, decoder = ([spec(stage) for stage in stages] for stages in (plan.encoder, plan.decoder))
@@ -132,6 +151,7 @@ class Handle:
             *(plan.film.shape[1], config.hop),
             *(floats(plan.codebooks), floats(plan.film)),
             levels(),
+            postfilter(),
         )
         self.pointer = library.thinline_load(ctypes.byref(model), set_index)
         if not self.pointer:

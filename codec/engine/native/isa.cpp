@@ -5,6 +5,7 @@
 // result does not depend on the others in the batch.
 #include "levels.h"
 #include "model.h"
+#include "postfilter.h"
 #include "search.h"
 #include "vectors.h"
 
@@ -579,11 +580,16 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     run(model.decoder, 0, 1, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
         pointwise(levels, levels.correction, streams[i].residual + first.main.outputs - first.aside, correction);
-        for (int b = 0; b < levels.bands; ++b) wanted[i][b] += correction[b];
+        for (int b = 0; b < levels.bands; ++b) correction[b] += wanted[i][b];
+        for (int b = 0; b < levels.bands; ++b)
+            wanted[i][b] = dot(levels.emphasis + b * levels.bands, correction, levels.bands);
     }
     run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
-        auto& kept = *reinterpret_cast<Equalized*>(call.states[i] + model.decoder.state_bytes);
+        char* const state = call.states[i] + model.decoder.state_bytes;
+        auto& kept = *reinterpret_cast<Equalized*>(state);
+        auto& filtered = *reinterpret_cast<Filtered*>(state + sizeof(Equalized));
+        postfilter(model.postfilter, filtered, streams[i].residual, model.hop);
         equalize(levels, streams[i].residual, wanted[i], kept, call.pcm[i], model.hop);
     }
 }

@@ -130,8 +130,14 @@ struct StageSpec {
 struct LevelsSpec {
     int32_t bands, bins, window, step, windows, taps, fade, hidden;
     float gain, one, scale, exponent, least, inaudible, most_gain;
-    const float *waves, *weights, *cepstra, *offset;
+    const float *waves, *weights, *cepstra, *emphasis, *offset;
     const float *noise_weights, *noise_bias, *correction_weights, *correction_bias;
+};
+
+struct PostfilterSpec {
+    int32_t history, decimation, taps, window, least_lag, most_lag, fade;
+    float subperiod, weak, strong, most_share, faintest;
+    const float* lowpass;
 };
 
 struct ModelSpec {
@@ -140,6 +146,7 @@ struct ModelSpec {
     int32_t quantizers, entries, dimension, scans, most_paths, film_channels, hop;
     const float *codebooks, *film;
     LevelsSpec levels;
+    PostfilterSpec postfilter;
 };
 
 namespace {
@@ -325,10 +332,17 @@ struct Handle {
         float *rising = arena.take<float>(spec.fade), *fading = arena.take<float>(spec.fade);
         for (int k = 0; k < spec.fade; ++k) rising[k] = float(k + 1) / spec.fade, fading[k] = 1 - rising[k];
         made.waves = waves, made.weights = weights, made.cepstra = cepstra, made.rising = rising, made.fading = fading;
+        made.emphasis = copy(spec.emphasis, size_t(spec.bands) * spec.bands, size_t(spec.bands) * spec.bands);
         made.offset = copy(spec.offset, spec.bands, spec.bands);
         made.noise = pointwise(spec.noise_weights, spec.noise_bias, spec);
         made.correction = pointwise(spec.correction_weights, spec.correction_bias, spec);
         return made;
+    }
+
+    Postfilter postfilter(const PostfilterSpec& spec) {
+        return {spec.history, spec.decimation, spec.taps, spec.window, spec.least_lag, spec.most_lag, spec.fade,
+                spec.subperiod, spec.weak, spec.strong, spec.most_share, spec.faintest,
+                copy(spec.lowpass, spec.taps, spec.taps)};
     }
 
     Handle(const ModelSpec& spec, const Backend* chosen) : backend(chosen) {
@@ -336,6 +350,7 @@ struct Handle {
         model.decoder = network(spec.decoder, spec.decoder_stages);
         model.codebooks = codebooks(spec);
         model.levels = levels(spec.levels);
+        model.postfilter = postfilter(spec.postfilter);
         model.film = copy(spec.film, 4 * size_t(spec.film_channels), 4 * size_t(spec.film_channels));
         model.film_channels = spec.film_channels, model.hop = spec.hop;
     }
@@ -401,9 +416,9 @@ EXPORT void thinline_unload(void* handle) { delete static_cast<Handle*>(handle);
 
 EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     const Model& model = static_cast<Handle*>(handle)->model;
-    constexpr size_t kEqualized = 2 * kMaxTaps * sizeof(float);  // levels.h
+    constexpr size_t kFilters = (2 * kMaxTaps + kMaxHistory + 2) * sizeof(float);  // levels.h, postfilter.h
     const size_t samples = lines((model.levels.window - model.levels.step) * sizeof(float));
-    return decoder ? model.decoder.state_bytes + kEqualized : model.encoder.state_bytes + samples;
+    return decoder ? model.decoder.state_bytes + kFilters : model.encoder.state_bytes + samples;
 }
 
 EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, const int32_t* n_q, const float* denoise,

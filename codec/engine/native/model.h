@@ -21,6 +21,7 @@ constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
 constexpr int kMaxBands = 32, kMaxBins = 128, kMaxWindows = 5, kMaxTaps = 128, kMaxHop = 320;  // of levels
+constexpr int kMaxHistory = 512, kMaxDecimated = 224, kMaxLag = 112;  // of the postfilter
 
 enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
 
@@ -87,15 +88,24 @@ struct Levels {
     const float* waves;    // [2 * bins / kPanel][window][kPanel]
     const float* weights;  // [bands][bins]: of a bin's power in a band's
     const float* cepstra;  // [bands][taps]
+    const float* emphasis;  // [bands][bands]
     const float* offset;   // [bands]
     const float *rising, *fading;  // [fade]: shares of this frame's filter and of the last one's
     Pointwise noise, correction;
+};
+
+// The long-term postfilter; window and lags in decimated samples.
+struct Postfilter {
+    int history, decimation, taps, window, least_lag, most_lag, fade;
+    float subperiod, weak, strong, most_share, faintest;
+    const float* lowpass;  // [taps]
 };
 
 struct Model {
     Network encoder, decoder;
     Codebooks codebooks;
     Levels levels;
+    Postfilter postfilter;
     const float* film;  // [4][channels]: scale and shift with denoising off, what switching it on adds to them
     int film_channels, hop;
 };

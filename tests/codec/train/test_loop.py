@@ -184,6 +184,14 @@ def test_the_network_learns_to_need_less_of_the_equalizer(tiny_corpus: Corpus, t
     assert np.mean(gains[-6:]) < 0.8 * np.mean(gains[:6])
 
 
+def test_what_levels_are_is_learned_from_levels_alone(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=40, continuous_steps=100, continuous_learning_rate=1e-3, batch=2, frames=16)
+    weights = {"mel": 0.0, "complex": 0.0, "wave": 0.0, "gain": 0.0}
+    trainer = Trainer(replace(recipe, loss_weights=weights), tiny_corpus, tmp_path)
+    distances = [trainer.train_step()["level"] for _ in range(24)]
+    assert np.mean(distances[-6:]) < 0.8 * np.mean(distances[:6])
+
+
 def test_a_picture_shows_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(RECIPE, tiny_corpus, tmp_path)
     trainer.draw()
