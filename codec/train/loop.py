@@ -164,14 +164,13 @@ class Trainer:
         gains, _ = equalizer.gains(pcm, wanted.detach(), analysis)
         output = equalizer.amplify(pcm, gains, tuple(state))[0][:, 0]
         gradient, figures = self._judge(target, output.detach().requires_grad_())
-        torch.autograd.backward([output], [gradient])
+        torch.autograd.backward([output], [gradient], retain_graph=True)  # the gains go on to their own loss
         with torch.no_grad():
             true, _ = equalizer.analysis.step(target[:, None], analysis)
             heard = _heard(true)
         distance = ((wanted - torch.log(true + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
         torch.autograd.backward([distance])
-        needed, _ = equalizer.gains(raw[:, None], wanted.detach(), analysis)
-        loss = (needed.abs() * _heard(torch.exp(wanted.detach()))).mean()
+        loss = (gains.abs() * _heard(torch.exp(wanted.detach()))).mean()
         assert raw.grad is not None
         raw.grad += balanced_gradient({"gain": loss}, self.recipe.loss_weights, raw)
         return figures | {"gain": float(loss.detach()), "level": float(distance.detach())}
