@@ -25,8 +25,9 @@ class CodecConfig:
     """A SoundStream (arXiv 2107.03312, section III).
 
     `channels` is the paper's C, `dimension` its D; the residual units have a bottleneck of half their width,
-    which gives the paper's parameter counts. An embedding is `dimension` learned numbers and levels in `bands`
-    (codec/levels.py); quantized are `code_dimension` numbers: the levels, and the others projected to what these leave.
+    which gives the paper's parameter counts; the denoiser in front (codec/denoiser.py) is ours. An embedding is
+    `dimension` learned numbers and levels in `bands` (codec/levels.py); quantized are `code_dimension` numbers: the
+    levels, and the others projected to what these leave.
     """
 
     preset: str = "base"
@@ -38,7 +39,10 @@ class CodecConfig:
     bands: int = 20
     band_from_hz: float = 1000.0
     band_to_hz: float = 8500.0
-    level_hidden: int = 64  # width of the networks that know levels: what is noise, what came over the line
+    level_hidden: int = 64  # width of the network that corrects levels
+    denoise_bands: int = 48
+    denoise_channels: int = 128
+    denoise_dilations: tuple[int, ...] = (1, 3, 9, 27)
     dilations: tuple[int, ...] = (1, 3, 9)
     kernel: int = 7
     embedding_kernel: int = 3

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec.bandfilter import BandFilter
 from codec.bands import (
-    FADE,
     INAUDIBLE,
     LEAST_POWER,
     LOUDNESS_EXPONENT,
@@ -22,8 +22,8 @@ from codec.bands import (
     TAPS,
     WINDOW,
     analysis_weights,
-    cepstrum_weights,
     emphasis_weights,
+    level_bands,
 )
 from codec.config import CodecConfig
 
@@ -68,27 +68,21 @@ class Equalizer(nn.Module):
 
     states = 3
     emphasis: Tensor
-    cepstra: Tensor
-    ramp: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.hop = config.hop
         self.analysis = LevelAnalysis(config)
+        self.filter = BandFilter(level_bands(config), TAPS, SPECTRUM, config.hop)
         self.register_buffer("emphasis", torch.from_numpy(emphasis_weights(config)), persistent=False)
-        self.register_buffer("cepstra", torch.from_numpy(cepstrum_weights(config)), persistent=False)
-        ramp = ((torch.arange(config.hop) + 1) / FADE).clamp(max=1)
-        self.register_buffer("ramp", ramp, persistent=False)
 
     def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The analysis's; the last samples; the last filter less the one that changes nothing."""
-        silence = self.ramp.new_zeros(batch, 1, TAPS - 1)
-        return self.analysis.initial_state(batch), silence, self.ramp.new_zeros(batch, 1, TAPS)
+        """The analysis's; the filter's."""
+        return self.analysis.initial_state(batch), *self.filter.initial_state(batch)
 
     def step(self, pcm: Tensor, wanted: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """pcm [B, 1, T * hop], log powers [B, bands, T], state -> pcm as wanted, next state."""
         gains, analysis = self.gains(pcm, wanted, state[0])
-        pcm, kept = self.amplify(pcm, gains, state[1:])
+        pcm, kept = self.filter.step(pcm, gains, state[1:])
         return pcm, (analysis, *kept)
 
     def emphasised(self, levels: Tensor) -> Tensor:
@@ -99,25 +93,3 @@ class Equalizer(nn.Module):
         """pcm [B, 1, T * hop], log powers [B, bands, T], the analysis's state -> log gains, as many; its next state."""
         powers, state = self.analysis.step(pcm, state)
         return ((wanted - torch.log(powers + INAUDIBLE)) / 2).clamp(-MOST_GAIN, MOST_GAIN), state
-
-    def amplify(self, pcm: Tensor, gains: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """pcm [B, 1, T * hop], log gains [B, bands, T], last samples and filter -> pcm with these gains, next state."""
-        before, last = state
-        filters = torch.cat([last, self._filters(gains)], dim=1)
-        extended = torch.cat([before, pcm], dim=-1)
-        spectra = torch.fft.rfft(extended[:, 0].unfold(-1, self.hop + TAPS - 1, self.hop), SPECTRUM)
-        changes = torch.fft.rfft(filters, SPECTRUM)
-        old, new = (torch.fft.irfft(spectra * part, SPECTRUM) for part in (changes[:, :-1], changes[:, 1:]))
-        change = (old + _padded(self.ramp) * (new - old))[..., TAPS - 1 : TAPS - 1 + self.hop]
-        return pcm + change.flatten(1)[:, None], (extended[..., 1 - TAPS :], filters[:, -1:])
-
-    def _filters(self, gains: Tensor) -> Tensor:
-        """Log gains [B, bands, T] -> minimum-phase filters [B, T, TAPS], less the one that changes nothing."""
-        spectra = torch.exp(torch.fft.rfft((self.cepstra @ gains).transpose(1, 2), SPECTRUM))
-        filters = torch.fft.irfft(spectra, SPECTRUM)[..., :TAPS]
-        return torch.cat([filters[..., :1] - 1, filters[..., 1:]], dim=-1)
-
-
-def _padded(ramp: Tensor) -> Tensor:
-    """The ramp where a convolved frame's valid samples lie."""
-    return F.pad(ramp, (TAPS - 1, SPECTRUM - len(ramp) - TAPS + 1))

@@ -1,10 +1,11 @@
-"""SoundStream: encoder, denoise conditioning, quantizer and decoder, offline and step by step."""
+"""SoundStream: denoiser, encoder, quantizer and decoder, offline and step by step."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from codec.config import CodecConfig
+from codec.denoiser import Denoiser
 from codec.rvq import ResidualVectorQuantizer
 from codec.seanet import Decoder, Encoder, State
 
@@ -15,14 +16,26 @@ class SoundStream(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
+        self.denoiser = Denoiser(config)
         self.encoder = Encoder(config)
         self.quantizer = ResidualVectorQuantizer(config)
         self.decoder = Decoder(config)
 
+    def encoder_state(self, batch: int) -> State:
+        """Before the first frame of `encode_step`: the denoiser's, then the encoder's."""
+        return (*self.denoiser.initial_state(batch), *self.encoder.initial_state(batch))
+
     def encode_step(self, pcm: Tensor, n_q: int, denoise: Tensor, state: State) -> tuple[Tensor, State]:
-        """pcm [B, 1, T * hop], denoise [B, T], state -> codes [B, n_q, T], next state."""
-        z, state = self.encoder.step(pcm, denoise, state)
+        """pcm [B, 1, T * hop], denoise [B, T] from 0 (off) to 1 (on), state -> codes [B, n_q, T], next state."""
+        z, state = self.embed_step(pcm, denoise, state)
         return self.quantizer.encode(z, n_q), state
+
+    def embed_step(self, pcm: Tensor, denoise: Tensor, state: State) -> tuple[Tensor, State]:
+        """The same up to the embeddings [B, D, T] that the quantizer gets."""
+        own = len(state) - self.encoder.states
+        pcm, denoiser = self.denoiser.step(pcm, denoise, state[:own])
+        z, encoder = self.encoder.step(pcm, state[own:])
+        return z, (*denoiser, *encoder)
 
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
         """codes [B, n_q, T], state -> pcm [B, 1, T * hop], next state."""
@@ -31,7 +44,7 @@ class SoundStream(nn.Module):
     def encode(self, pcm: Tensor, n_q: int, denoise: float = 0.0) -> Tensor:
         """A whole clip, pcm [B, 1, T * hop] -> codes [B, n_q, T]."""
         mode = pcm.new_full((pcm.shape[0], pcm.shape[-1] // self.config.hop), denoise)
-        return self.encode_step(pcm, n_q, mode, self.encoder.initial_state(pcm.shape[0]))[0]
+        return self.encode_step(pcm, n_q, mode, self.encoder_state(pcm.shape[0]))[0]
 
     def decode(self, codes: Tensor) -> Tensor:
         """A whole clip, codes [B, n_q, T] -> pcm [B, 1, T * hop]."""

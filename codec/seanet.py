@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
-from codec.film import DenoiseFilm
 from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
 from codec.postfilter import LongTermPostfilter
 
@@ -83,26 +82,22 @@ class DecoderBlock(nn.Module):
         return x
 
 
-class LevelNetwork(nn.Module):
-    """A causal convolution, ELU and a pointwise one: from a stack's view of a moment to a number for each band."""
+class LevelCorrection(nn.Module):
+    """A causal convolution, ELU and a pointwise one: from levels as they came to what their logarithms lack."""
 
-    def __init__(self, config: CodecConfig, channels: int, kernel: int) -> None:
+    def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.hidden = CausalConv1d(channels, config.level_hidden, kernel)
+        self.hidden = CausalConv1d(config.bands, config.level_hidden, config.kernel)
         self.pointwise = CausalConv1d(config.level_hidden, config.bands, 1)
 
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, C, T], state [B, C, context] -> [B, bands, T], next state."""
-        y, state = self.hidden.step(x, state)
+    def step(self, levels: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """levels [B, bands, T], state [B, bands, context] -> [B, bands, T], next state."""
+        y, state = self.hidden.step(levels, state)
         return self.pointwise(F.elu(y)), state
 
 
 class Encoder(Stack):
-    """Sound to embeddings; the denoise conditioning stands at the bottleneck, before the last convolution.
-
-    Levels are measured beside the network. What of them is noise, the network says: a share of each, from 0 to 1, that
-    denoising takes away.
-    """
+    """Sound to embeddings. Levels are measured beside the network."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -111,30 +106,27 @@ class Encoder(Stack):
         self.blocks = nn.ModuleList(
             EncoderBlock(config, width, stride) for width, stride in zip(widths, config.strides, strict=False)
         )
-        self.film = DenoiseFilm(widths[-1])
         self.last = CausalConv1d(widths[-1], config.dimension, config.embedding_kernel)
-        self.noise = LevelNetwork(config, widths[-1] + config.bands, config.embedding_kernel)
         self.analysis = LevelAnalysis(config)
+
+    @property
+    def states(self) -> int:
+        return len(self.stateful()) + 1
 
     def initial_state(self, batch: int) -> State:
         return (*super().initial_state(batch), self.analysis.initial_state(batch))
 
-    def step(self, pcm: Tensor, denoise: Tensor, state: State) -> tuple[Tensor, State]:
-        """pcm [B, 1, T * hop], denoise [B, T], state -> embeddings [B, D, T], next state."""
+    def step(self, pcm: Tensor, state: State) -> tuple[Tensor, State]:
+        """pcm [B, 1, T * hop], state -> embeddings [B, D, T], next state."""
         states, after = iter(state), list[Tensor]()
         x, first = self.first.step(self.level * pcm, next(states))
         after.append(first)
         x = x.to(self.compute_type)
         for block in cast(Iterable[EncoderBlock], self.blocks):
             x = block.step(x, states, after)
-        x = F.elu(self.film(x.float(), denoise))
-        learned, last = self.last.step(x, next(states))
-        noise_state = next(states)
+        learned, last = self.last.step(F.elu(x.float()), next(states))
         powers, analysis = self.analysis.step(pcm, next(states))
-        levels = compressed(powers)
-        noise, noise_state = self.noise.step(torch.cat([x, levels], dim=1), noise_state)
-        levels = levels * (1 - denoise[:, None] * noise.clamp(0, 1))
-        return torch.cat([learned, levels], dim=1), (*after, last, noise_state, analysis)
+        return torch.cat([learned, compressed(powers)], dim=1), (*after, last, analysis)
 
 
 class Decoder(Stack):
@@ -155,7 +147,7 @@ class Decoder(Stack):
             for width, stride in zip(widths[1:], reversed(config.strides), strict=True)
         )
         self.last = CausalConv1d(widths[-1], 1, config.kernel)
-        self.correction = LevelNetwork(config, config.bands, config.kernel)
+        self.correction = LevelCorrection(config)
         self.postfilter = LongTermPostfilter(config)
         self.equalizer = Equalizer(config)
 

@@ -35,3 +35,8 @@ def corpus() -> Path:
 @pytest.fixture(scope="session")
 def heldout_speech(corpus: Path) -> list[Path]:
     return sorted((corpus / "heldout" / "speech").rglob("*.flac"))
+
+
+@pytest.fixture(scope="session")
+def heldout_noise(corpus: Path) -> list[Path]:
+    return sorted((corpus / "heldout" / "noise").rglob("*.flac"))

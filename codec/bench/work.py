@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.bands import FADE, STEP, TAPS, analysis_weights
+from codec.bands import DENOISE_FFT, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights
 from codec.config import CodecConfig, search_paths
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
@@ -40,9 +40,15 @@ def _measuring(config: CodecConfig) -> Work:
     return Work(waves.size * config.hop // STEP + weights.size)
 
 
-def _level_network(config: CodecConfig, channels: int, kernel: int) -> Work:
-    hidden = config.level_hidden
-    return _convolution(channels, hidden, kernel, 1) + _convolution(hidden, config.bands, 1, 1)
+def denoiser_work(config: CodecConfig) -> Work:
+    """Powers in bands but for the transform before them, the network, and the filter, and the last one where it fades.
+    A frame with denoising off has none of it."""
+    bands, width = config.denoise_bands, config.denoise_channels
+    work = Work(bands * (DENOISE_FFT // 2 + 1)) + _convolution(bands, width, config.embedding_kernel, 1)
+    for _ in config.denoise_dilations:
+        work += _unit(config, width, 1)
+    work += Work(bands * DENOISE_TAPS + DENOISE_TAPS * (config.hop + FADE))
+    return work + _convolution(width, bands, 1, 1)
 
 
 def encoder_work(config: CodecConfig) -> Work:
@@ -56,7 +62,7 @@ def encoder_work(config: CodecConfig) -> Work:
         work += _convolution(width, 2 * width, 2 * stride, rows)
         width *= 2
     work += _convolution(width, config.dimension, config.embedding_kernel, rows)
-    work += _measuring(config) + _level_network(config, width + config.bands, config.embedding_kernel)
+    work += _measuring(config)
     return work + _convolution(config.dimension, config.projected, 1, rows)
 
 
@@ -79,18 +85,19 @@ def decoder_work(config: CodecConfig) -> Work:
         rows *= stride
         for _ in config.dilations:
             work += _unit(config, width, rows)
-    work += _measuring(config) + _level_network(config, config.bands, config.kernel)
+    work += _measuring(config) + _convolution(config.bands, config.level_hidden, config.kernel, 1)
+    work += _convolution(config.level_hidden, config.bands, 1, 1)
     work += Work((PITCH_WINDOW + MOST_LAG) * LOWPASS_TAPS + (MOST_LAG + 1) * PITCH_WINDOW)
     work += Work(config.bands * config.bands + config.bands * TAPS + TAPS * (config.hop + FADE))
     return work + _convolution(width, 1, config.kernel, rows)
 
 
 def step_work(config: CodecConfig, n_q: int) -> Work:
-    """Encoder, search and decoder."""
+    """Encoder, search and decoder, denoising off."""
     return encoder_work(config) + search_work(config, n_q) + decoder_work(config)
 
 
 def step_bytes(config: CodecConfig, n_q: int, precision: str) -> int:
-    """Of weights and codebooks that a step must read."""
+    """Of weights and codebooks that a step must read, denoising off."""
     networks = encoder_work(config) + decoder_work(config)
     return networks.weights * WEIGHT_BYTES[precision] + search_work(config, n_q).weights // NUMBERS_PER_BYTE

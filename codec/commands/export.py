@@ -7,10 +7,12 @@ from pathlib import Path
 
 from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.export import averaged, export, keep_discriminators
+from codec.train.export import averaged, export, keep_discriminators, with_denoiser
+from codec.weights import WeightsError, open_weights
 
-HELP = "Write the averaged weights of a training checkpoint as safetensors and step graphs."
-ERRORS = (TrainingError, OSError)
+HELP = """Write the averaged weights of a training checkpoint as safetensors and step graphs; a denoiser's checkpoint
+changes the denoiser of the weights that are in the folder."""
+ERRORS = (TrainingError, WeightsError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     checkpoint = read_checkpoint(args.checkpoint)
-    model_id = export(averaged(checkpoint, args.checkpoint), args.folder)
-    keep_discriminators(checkpoint, args.folder)
+    if "denoiser" in checkpoint:
+        model_id = export(with_denoiser(open_weights(args.folder), checkpoint, args.checkpoint), args.folder)
+    else:
+        model_id = export(averaged(checkpoint, args.checkpoint), args.folder)
+        keep_discriminators(checkpoint, args.folder)
     print(f"model {model_id} in {args.folder}")
     return 0

@@ -12,6 +12,7 @@ import torch
 from codec.train.adversary import kept
 from codec.train.augment import Corpus
 from codec.train.data import load_clips
+from codec.train.denoising import DenoiserTrainer
 from codec.train.errors import DataError, TrainingError
 from codec.train.loop import Trainer
 from codec.train.recipe import Recipe
@@ -22,7 +23,8 @@ ERRORS = (TrainingError, WeightsError, OSError)
 HELP = "Train a codec on folders of speech, noise, music and room impulse responses."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
+    """What training of any kind has in common."""
     parser.add_argument("--data", type=Path, help="folder with speech/, noise/, music/ and rir/")
     for name in KINDS:
         own = f"folders of {name}, in place of the one in --data"
@@ -33,9 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
     parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
-    parser.add_argument("--discriminators", nargs="+", metavar="NAME", help="stft:WINDOW[:BANDS], wave:N or period:N")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_sound_arguments(parser)
+    parser.add_argument("--discriminators", nargs="+", metavar="NAME", help="stft:WINDOW[:BANDS], wave:N or period:N")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks' blocks")
     for name, kind, text in (
         ("steps", int, "updates in all"),
@@ -54,9 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.threads < 1:
-        raise TrainingError(f"threads {args.threads} is not above 0")
-    torch.set_num_threads(args.threads)
     given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
     if args.discriminators:
         given["discriminators"] = tuple(args.discriminators)
@@ -72,18 +75,30 @@ def run(args: argparse.Namespace) -> int:
                 adversarial_from=0 if args.adversarial_from is None else args.adversarial_from,
             )
     start = open_weights(args.start) if args.start else None
+    corpus = load_corpus(args)
+    if not corpus.music:
+        recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
+    begin(Trainer(recipe, corpus, args.out, start, judges), args)
+    return 0
+
+
+def load_corpus(args: argparse.Namespace) -> Corpus:
+    """Raises DataError. Sets the number of threads, too, before anything is computed."""
+    if args.threads < 1:
+        raise TrainingError(f"threads {args.threads} is not above 0")
+    torch.set_num_threads(args.threads)
     folders = {kind: _folders(args, kind) for kind in KINDS}
     cache, exclude = args.out / "cache", tuple(args.exclude)
-    clips = {kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where}
-    if "music" not in clips:
-        recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
-    trainer = Trainer(recipe, Corpus(**clips), args.out, start, judges)
+    return Corpus(**{kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where})
+
+
+def begin(trainer: Trainer | DenoiserTrainer, args: argparse.Namespace) -> None:
+    """From the start or from where it stopped; whoever ends it, the run is saved first."""
     if args.resume:
         trainer.resume()
-    for number in (signal.SIGINT, signal.SIGTERM):  # whoever ends it, the run is saved first
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: trainer.stop())
     trainer.run(args.save_minutes)
-    return 0
 
 
 def _folders(args: argparse.Namespace, kind: str) -> list[Path]:

@@ -29,7 +29,7 @@ class TorchEngine:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
 
     def encoder_state(self) -> State:
-        return self.model.encoder.initial_state(1)
+        return self.model.encoder_state(1)
 
     @torch.inference_mode()
     def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:

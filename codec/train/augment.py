@@ -1,4 +1,4 @@
-"""Training examples: what goes in, what should come out, and whether denoising is asked for."""
+"""Training examples: sound as it may come to the codec, which should give it back as it is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ NARROW_BAND = (0.28, 0.67)  # 3.4 to 8 kHz, of 12
 
 @dataclass(frozen=True)
 class Mixture:
-    """How often each kind of example is drawn; the rest is clean speech with denoising off."""
+    """How often each kind of example is drawn; the rest is clean speech."""
 
-    clean_denoised: float = 0.12  # clean speech, denoise on: must come out unharmed
-    noisy_denoised: float = 0.18  # speech in noise, denoise on: the speech is wanted
-    noisy: float = 0.12  # speech in noise, denoise off: all of it is wanted
-    music: float = 0.05
+    noisy: float = 0.2  # speech in noise: all of it is wanted
+    music: float = 0.06
     silence: float = 0.01  # digital zero
     reverb: float = 0.15  # of the speech
     chorus: float = 0.05  # of the speech is two voices, both wanted
@@ -43,48 +41,28 @@ class Corpus:
     music: Clips | None = None
 
 
-@dataclass(frozen=True)
-class Batch:
-    """source, target [B, samples]; denoise [B], 0 or 1."""
-
-    source: Samples
-    target: Samples
-    denoise: Samples
+def draw_batch(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, size: int, length: int) -> Samples:
+    """-> `size` examples of `length` samples."""
+    return np.stack([draw_example(corpus, mixture, rng, length) for _ in range(size)])
 
 
-def draw_batch(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, size: int, length: int) -> Batch:
-    """`size` examples of `length` samples."""
-    examples = [draw_example(corpus, mixture, rng, length) for _ in range(size)]
-    source, target, denoise = zip(*examples, strict=True)
-    return Batch(np.stack(source), np.stack(target), np.array(denoise, dtype=np.float32))
-
-
-def draw_example(
-    corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int
-) -> tuple[Samples, Samples, float]:
-    """-> source [length], target [length], denoise."""
+def draw_example(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
+    """-> [length]."""
     gain_db = rng.uniform(*mixture.level_dbfs)
-    kinds = ("clean_denoised", "noisy_denoised", "noisy", "music", "silence")
-    shares = [getattr(mixture, kind) for kind in kinds]
-    kind = rng.choice((*kinds, "clean"), p=(*shares, 1 - sum(shares)))
+    shares = (mixture.noisy, mixture.music, mixture.silence)
+    kind = rng.choice(("noisy", "music", "silence", "clean"), p=(*shares, 1 - sum(shares)))
     if kind == "silence":
-        zero = np.zeros(length, dtype=np.float32)
-        return zero, zero, float(rng.integers(2))
+        return np.zeros(length, dtype=np.float32)
     if kind == "music" and corpus.music:
-        music = _at_level(corpus.music.cut(rng, length), gain_db)
-        return music, music, 0.0
-    speech = _voice(corpus, mixture, rng, length)
-    if kind.startswith("clean"):
-        speech = _at_level(speech, gain_db)
-        return speech, speech, float(kind == "clean_denoised")
-    noise = (corpus.speech if rng.random() < mixture.babble else corpus.noise).cut(rng, length)
-    noisy = speech + noise * _noise_gain(speech, noise, rng.uniform(*mixture.snr_db))
-    scale = _level_gain(noisy, gain_db)
-    denoise = kind == "noisy_denoised"
-    return noisy * scale, (speech if denoise else noisy) * scale, float(denoise)
+        return at_level(corpus.music.cut(rng, length), gain_db)
+    speech = draw_voice(corpus, mixture, rng, length)
+    if kind == "noisy":
+        noise = (corpus.speech if rng.random() < mixture.babble else corpus.noise).cut(rng, length)
+        speech = speech + noise * _noise_gain(speech, noise, rng.uniform(*mixture.snr_db))
+    return at_level(speech, gain_db)
 
 
-def _voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
+def draw_voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
     """Speech as a microphone may deliver it."""
     speech = corpus.speech.cut(rng, length)
     if rng.random() < mixture.chorus:
@@ -102,13 +80,52 @@ def _voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: i
     return speech
 
 
-def equalise(speech: Samples, rng: np.random.Generator) -> Samples:
-    """A random smooth response within +-EQUALISER_DB, linear in dB between bands an octave or so apart."""
-    spec = np.fft.rfft(speech)
+def draw_noise(corpus: Corpus, rng: np.random.Generator, length: int) -> Samples:
+    """What a microphone hears beside a voice, of any level: recorded noise at any speed, noise made here, babble,
+    music; coloured at random, at times two of them."""
+    noise = _one_noise(corpus, rng, length)
+    if rng.random() < 0.3:
+        other = _one_noise(corpus, rng, length)
+        noise = noise + other * _noise_gain(noise, other, rng.uniform(-6.0, 12.0))
+    return noise
+
+
+def _one_noise(corpus: Corpus, rng: np.random.Generator, length: int) -> Samples:
+    kind = rng.choice(("recorded", "made", "babble", "music"), p=(0.65, 0.2, 0.1, 0.05))
+    if kind == "made":
+        return equalise(_made_noise(rng, length), rng, 12.0)
+    if kind == "babble":
+        voices = [np.roll(corpus.speech.cut(rng, length), rng.integers(length)) for _ in range(rng.integers(3, 8))]
+        gains = [_noise_gain(voices[0], voice, rng.uniform(0.0, 6.0)) for voice in voices]
+        return equalise(np.tensordot(gains, voices, 1).astype(np.float32), rng)
+    if kind == "music" and corpus.music:
+        return equalise(corpus.music.cut(rng, length), rng, 10.0)
+    speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < 0.6 else 1.0
+    taken = corpus.noise.cut(rng, int(length * speed) + 2)
+    whole = np.trim_zeros(taken, "b")
+    if 0 < len(whole) < 0.9 * len(taken):  # a short one goes round
+        taken = np.resize(whole, len(taken))
+    return equalise(np.interp(np.arange(length) * speed, np.arange(len(taken)), taken).astype(np.float32), rng, 10.0)
+
+
+def _made_noise(rng: np.random.Generator, length: int) -> Samples:
+    """White to red, steady or swelling."""
+    spec = np.fft.rfft(rng.standard_normal(length))
+    noise = np.fft.irfft(spec * np.arange(1, len(spec) + 1) ** -rng.uniform(0.0, 1.3), length).astype(np.float32)
+    if rng.random() < 0.5:
+        points = rng.integers(3, 40)
+        swell_db = np.interp(np.arange(length), np.linspace(0, length, points), rng.uniform(-12.0, 0.0, points))
+        noise *= 10 ** (swell_db / 20).astype(np.float32)
+    return noise * np.float32(0.1 / rms(noise))
+
+
+def equalise(sound: Samples, rng: np.random.Generator, most_db: float = EQUALISER_DB) -> Samples:
+    """A random smooth response within +-most_db, linear in dB between bands an octave or so apart."""
+    spec = np.fft.rfft(sound)
     at = np.linspace(0, 1, len(spec))
-    gains_db = rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_BANDS))
+    gains_db = rng.uniform(-most_db, most_db, len(EQUALISER_BANDS))
     response_db = np.interp(at, EQUALISER_BANDS, gains_db)
-    return np.fft.irfft(spec * 10 ** (response_db / 20), len(speech)).astype(np.float32)
+    return np.fft.irfft(spec * 10 ** (response_db / 20), len(sound)).astype(np.float32)
 
 
 def limit_band(speech: Samples, fraction: float) -> Samples:
@@ -127,20 +144,20 @@ def reverberate(speech: Samples, rir: Clips, rng: np.random.Generator) -> Sample
     return wet[: len(speech)].astype(np.float32)
 
 
-def _rms(x: Samples) -> float:
+def rms(x: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
 
 
-def _level_gain(x: Samples, level_dbfs: float) -> np.float32:
+def level_gain(x: Samples, level_dbfs: float) -> np.float32:
     """The gain that brings x to an RMS of `level_dbfs`, as far as its peak stays below full scale."""
-    gain = 10 ** (level_dbfs / 20) / max(_rms(x), 1e-4)
+    gain = 10 ** (level_dbfs / 20) / max(rms(x), 1e-4)
     return np.float32(min(gain, 0.99 / max(float(np.abs(x).max()), 1e-4)))
 
 
-def _at_level(x: Samples, level_dbfs: float) -> Samples:
-    return x * _level_gain(x, level_dbfs)
+def at_level(x: Samples, level_dbfs: float) -> Samples:
+    return x * level_gain(x, level_dbfs)
 
 
 def _noise_gain(speech: Samples, noise: Samples, snr_db: float) -> np.float32:
     """The gain for `noise` that gives the signal-to-noise ratio; silence on either side counts as -60 dBFS."""
-    return np.float32(max(_rms(speech), 1e-3) / max(_rms(noise), 1e-3) * 10 ** (-snr_db / 20))
+    return np.float32(max(rms(speech), 1e-3) / max(rms(noise), 1e-3) * 10 ** (-snr_db / 20))

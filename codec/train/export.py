@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec.config import PRESETS
@@ -14,7 +14,7 @@ from codec.train.adversary import KEPT
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, folded, trainable
 from codec.train.onnxgraph import write_decoder, write_encoder
-from codec.weights import write_manifest
+from codec.weights import Weights, write_manifest
 
 
 def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
@@ -25,6 +25,17 @@ def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"{path} does not fit this codec: {error}") from error
     return folded(average.model)
+
+
+def with_denoiser(weights: Weights, checkpoint: dict[str, Any], path: Path) -> SoundStream:
+    """The codec of `weights` with the denoiser of the checkpoint at `path`. Raises TrainingError."""
+    model = SoundStream(weights.config)
+    model.load_state_dict(load_file(weights.file("model.safetensors")))
+    try:
+        model.denoiser.load_state_dict(checkpoint["denoiser"])
+    except RuntimeError as error:
+        raise TrainingError(f"{path} does not fit the weights in {weights.folder}: {error}") from error
+    return model.eval().requires_grad_(False)
 
 
 def export(model: SoundStream, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import sqrt
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -15,6 +16,8 @@ from codec.model import SoundStream
 from codec.seanet import ResidualUnit
 from codec.weights import Weights
 
+Network = TypeVar("Network", bound=nn.Module)
+
 BRANCH_GAIN = 0.4  # of a residual branch at the start, so that depth does not swell the signal
 
 # Speech has an RMS of a few hundredths; at that level ELU is a straight line, and a fresh network stays linear for
@@ -24,17 +27,21 @@ LEVEL = 16.0
 
 def trainable(config: CodecConfig) -> SoundStream:
     """A fresh codec with variance-preserving weights."""
-    model = SoundStream(config)
-    for module in model.modules():
+    return _loud(well_started(SoundStream(config)))
+
+
+def well_started(network: Network) -> Network:
+    """The same with variance-preserving weights."""
+    for module in network.modules():
         if isinstance(module, CausalConv1d):
             _start(module.conv, module.conv.in_channels * module.conv.kernel_size[0])
         elif isinstance(module, CausalConvTranspose1d):
             _start(module.conv, 2 * module.conv.in_channels)
     with torch.no_grad():
-        for module in model.modules():
+        for module in network.modules():
             if isinstance(module, ResidualUnit):
                 module.pointwise.conv.weight.mul_(BRANCH_GAIN)
-    return _loud(model)
+    return network
 
 
 def trained(weights: Weights) -> SoundStream:

@@ -17,26 +17,27 @@ def perplexity(codes: Tensor) -> float:
     return float(torch.exp(-(share * torch.log(share.clamp(min=1e-9))).sum()))
 
 
+COLUMNS = (
+    "mel", "complex", "wave", "hinge", "feature", "discriminator",
+    "gain", "level", "commitment", "perplexity", "grad_norm", "learning_rate",
+)  # of a codec's training
+
+
 class CsvLog:
     """Means of the last `every` steps, a row each; plot it with anything."""
 
-    columns = (
-        "step", "seconds", "mel", "complex", "wave", "hinge", "feature", "discriminator",
-        "gain", "level", "commitment", "perplexity", "grad_norm", "learning_rate",
-    )
-
-    def __init__(self, path: Path, step: int, every: int = 50) -> None:
-        self.path, self.every, self.recent = path, every, list[dict[str, float]]()
+    def __init__(self, path: Path, step: int, every: int = 50, columns: tuple[str, ...] = COLUMNS) -> None:
+        self.path, self.every, self.columns, self.recent = path, every, columns, list[dict[str, float]]()
         self.started = time.monotonic()
         if step == 0 or not path.exists():
-            path.write_text(",".join(self.columns) + "\n")
+            path.write_text(",".join(("step", "seconds", *columns)) + "\n")
 
     def add(self, step: int, figures: dict[str, float]) -> dict[str, float] | None:
         """Returns the means whenever a row was written."""
         self.recent.append(figures)
         if step % self.every:
             return None
-        means = {name: float(np.mean([row.get(name, 0.0) for row in self.recent])) for name in self.columns[2:]}
+        means = {name: float(np.mean([row.get(name, 0.0) for row in self.recent])) for name in self.columns}
         self.recent.clear()
         with self.path.open("a", newline="") as out:
             seconds = round(time.monotonic() - self.started, 1)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from codec.bands import INAUDIBLE
 from codec.config import PRESETS
 from codec.train.adversary import Adversary, Kept
-from codec.train.augment import Batch, Corpus, draw_batch
+from codec.train.augment import Corpus, Samples, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, trainable, trained
@@ -123,14 +123,12 @@ class Trainer:
             clip = torch.from_numpy(cut).to(self.device)
             draw_picture(self.average.model, clip, self.out / "pictures" / f"{self.step:07d}.png")
 
-    def _accumulate(self, batch: Batch) -> dict[str, float]:
+    def _accumulate(self, batch: Samples) -> dict[str, float]:
         """Forward and backward -> figures for the log."""
-        source = torch.from_numpy(batch.source).to(self.device)
-        target = torch.from_numpy(batch.target).to(self.device)
-        mode = torch.from_numpy(batch.denoise).to(self.device)[:, None].expand(-1, self.recipe.frames)
-        size = len(source)
+        target = torch.from_numpy(batch).to(self.device)
+        size = len(target)
         with torch.set_grad_enabled(self.settled_at is None):
-            z, _ = self.model.encoder.step(source[:, None], mode, self.model.encoder.initial_state(size))
+            z, _ = self.model.encoder.step(target[:, None], self.model.encoder.initial_state(size))
             z = self.model.quantizer.project(z)
         figures = dict[str, float]()
         backward_from, gradients = list[Tensor](), list[None]()
@@ -162,7 +160,7 @@ class Trainer:
         analysis, *state = equalizer.initial_state(len(raw))
         pcm = raw[:, None]
         gains, _ = equalizer.gains(pcm, wanted.detach(), analysis)
-        output = equalizer.amplify(pcm, gains, tuple(state))[0][:, 0]
+        output = equalizer.filter.step(pcm, gains, tuple(state))[0][:, 0]
         gradient, figures = self._judge(target, output.detach().requires_grad_())
         torch.autograd.backward([output], [gradient], retain_graph=True)  # the gains go on to their own loss
         with torch.no_grad():

@@ -1,7 +1,8 @@
 """Writes the step graphs for ONNX Runtime: one frame, state in and state out.
 
 Convolutions are written as two-dimensional ones of height 1, which ONNX Runtime runs faster than one-dimensional
-ones. The graphs mirror codec/seanet.py step by step; tests hold their codes equal to the reference's.
+ones. The graphs mirror codec/denoiser.py and codec/seanet.py step by step; tests hold their codes equal to the
+reference's.
 """
 
 from __future__ import annotations
@@ -16,13 +17,27 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from codec import pitch
-from codec.bands import INAUDIBLE, LEAST_POWER, LOUDNESS_EXPONENT, MOST_GAIN, SPECTRUM, STEP, TAPS, WINDOW
+from codec.bandfilter import BandFilter
+from codec.bands import (
+    DENOISE_CENTER,
+    DENOISE_FFT,
+    DENOISE_LEAST_POWER,
+    DENOISE_MOST,
+    DENOISE_UNIT,
+    DENOISE_WINDOW,
+    INAUDIBLE,
+    LEAST_POWER,
+    LOUDNESS_EXPONENT,
+    MOST_GAIN,
+    STEP,
+    WINDOW,
+)
 from codec.conv import CausalConv1d, CausalConvTranspose1d
-from codec.film import DenoiseFilm
+from codec.denoiser import Denoiser
 from codec.levels import Equalizer, LevelAnalysis
 from codec.model import SoundStream
 from codec.postfilter import LongTermPostfilter
-from codec.seanet import DecoderBlock, EncoderBlock, LevelNetwork, ResidualUnit
+from codec.seanet import DecoderBlock, EncoderBlock, LevelCorrection, ResidualUnit
 
 OPSET = 17
 IR_VERSION = 8
@@ -103,12 +118,33 @@ class StepGraphBuilder:
         y = self.causal(self.elu(x), unit.dilated)
         return self.add("Add", x, self.causal(self.elu(y), unit.pointwise))
 
-    def film(self, x: str, film: DenoiseFilm, mode: str) -> str:
-        def ramp(pair: Tensor) -> str:
-            off, on = (value[None, :, None, None] for value in pair)
-            return self.add("Add", self.constant(off), self.add("Mul", mode, self.constant(on - off)))
+    def denoised(self, pcm: str, denoise: str, denoiser: Denoiser) -> str:
+        """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1] -> pcm [1, 1, 1, hop]."""
+        before, after = self.state(1, DENOISE_WINDOW - denoiser.hop)
+        seen = self.add("Concat", before, pcm, axis=3)
+        self.slice(seen, denoiser.hop - DENOISE_WINDOW, 1 << 30, output=after)
+        waves = torch.fft.rfft(torch.diag(denoiser.window.double()), DENOISE_FFT).T
+        parts = self.add("Conv", seen, self.constant(torch.cat([waves.real, waves.imag]).float()[:, None, None]))
+        weights = torch.cat([denoiser.weights, denoiser.weights], dim=1)
+        powers = self.matrix(self.add("Mul", parts, parts), weights)
+        logs = self.add("Log", self.add("Add", powers, self.number(DENOISE_LEAST_POWER)))
+        x = self.add("Div", self.add("Sub", logs, self.number(DENOISE_CENTER)), self.number(DENOISE_UNIT))
+        own = len(self.states)
+        x = self.causal(x, denoiser.first)
+        for unit in denoiser.units:
+            assert isinstance(unit, ResidualUnit)
+            x = self.unit(x, unit)
+        said = self.causal(self.elu(x), denoiser.last)
+        self._kept_while_off(denoise, own)
+        taken = self.add("Mul", denoise, self.add("Mul", self.add("Sigmoid", said), self.number(DENOISE_MOST)))
+        return self.filtered(pcm, self.add("Neg", taken), denoiser.filter)
 
-        return self.add("Add", self.add("Mul", ramp(film.gamma), x), ramp(film.beta))
+    def _kept_while_off(self, denoise: str, first: int) -> None:
+        """States from number `first` on stay as they are in a frame that is not to be denoised."""
+        on = self.add("Greater", denoise, self.number(0.0))
+        for index, (before, after, shape) in enumerate(self.states[first:], first):
+            chosen = self.add("Where", on, after, before)
+            self.states[index] = (before, chosen, shape)
 
     def powers(self, pcm: str, analysis: LevelAnalysis) -> str:
         """pcm [1, 1, 1, hop] -> [1, bands, 1, 1]."""
@@ -119,7 +155,7 @@ class StepGraphBuilder:
         sums = self.add("ReduceSum", self.add("Mul", parts, parts), self.constant([3]))
         return self.matrix(sums, torch.cat([analysis.weights, analysis.weights], dim=1))
 
-    def levels(self, x: str, network: LevelNetwork) -> str:
+    def correction(self, x: str, network: LevelCorrection) -> str:
         return self.causal(self.elu(self.causal(x, network.hidden)), network.pointwise)
 
     def postfiltered(self, pcm: str, postfilter: LongTermPostfilter) -> str:
@@ -170,28 +206,32 @@ class StepGraphBuilder:
         return lag, self.add("Mul", strength, self.number(pitch.MOST_SHARE))
 
     def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
-        """pcm [1, 1, 1, hop], log powers [1, bands, 1, 1] -> pcm. Filters are backwards, as convolutions take them."""
+        """pcm [1, 1, 1, hop], log powers [1, bands, 1, 1] -> pcm."""
         inaudible = self.number(INAUDIBLE)
         given = self.add("Log", self.add("Add", self.powers(pcm, equalizer.analysis), inaudible))
         half = self.add("Mul", self.add("Sub", wanted, given), self.number(0.5))
-        spectrum = torch.fft.rfft(equalizer.cepstra.T.double(), SPECTRUM).T  # of the filter's logarithm, for each band
-        gains = self.clip(half, -MOST_GAIN, MOST_GAIN)
+        return self.filtered(pcm, self.clip(half, -MOST_GAIN, MOST_GAIN), equalizer.filter)
+
+    def filtered(self, pcm: str, gains: str, band_filter: BandFilter) -> str:
+        """pcm [1, 1, 1, hop], log gains [1, bands, 1, 1] -> pcm. Responses are backwards, as convolutions take them."""
+        points, taps = band_filter.size, band_filter.taps
+        spectrum = torch.fft.rfft(band_filter.cepstra.T.double(), points).T  # of the response's logarithm, by band
         size, angle = (self.matrix(gains, part.float()) for part in (spectrum.real, spectrum.imag))
         size = self.add("Exp", size)
         real, imaginary = (self.add("Mul", size, self.add(op, angle)) for op in ("Cos", "Sin"))
-        basis = torch.eye(SPECTRUM // 2 + 1, dtype=torch.float64)
-        inverse = [torch.fft.irfft(basis * unit, SPECTRUM)[:, :TAPS].T.flip(0).float() for unit in (1, 1j)]
-        same = torch.zeros(TAPS)
+        basis = torch.eye(points // 2 + 1, dtype=torch.float64)
+        inverse = [torch.fft.irfft(basis * unit, points)[:, :taps].T.flip(0).float() for unit in (1, 1j)]
+        same = torch.zeros(taps)
         same[-1] = 1
         whole = self.add("Add", self.matrix(real, inverse[0]), self.matrix(imaginary, inverse[1]))
-        last, new = self.state(TAPS, 1)
+        last, new = self.state(taps, 1)
         self.add("Sub", whole, self.column(same), output=new)
-        kernels = [self.add("Reshape", name, self.constant([1, 1, 1, TAPS])) for name in (last, new)]
-        before, after = self.state(1, TAPS - 1)
+        kernels = [self.add("Reshape", name, self.constant([1, 1, 1, taps])) for name in (last, new)]
+        before, after = self.state(1, taps - 1)
         extended = self.add("Concat", before, pcm, axis=3)
-        self.slice(extended, 1 - TAPS, 1 << 30, output=after)
+        self.slice(extended, 1 - taps, 1 << 30, output=after)
         changes = [self.add("Conv", extended, kernel) for kernel in kernels]
-        taken_over = self.add("Mul", self.constant(equalizer.ramp), self.add("Sub", changes[1], changes[0]))
+        taken_over = self.add("Mul", self.constant(band_filter.ramp), self.add("Sub", changes[1], changes[0]))
         return self.add("Add", pcm, self.add("Add", changes[0], taken_over))
 
     def write(self, path: Path, inputs: dict[str, list[int]], output: tuple[str, list[int]]) -> None:
@@ -215,21 +255,20 @@ def write_encoder(model: SoundStream, path: Path) -> None:
     """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1], states -> z [1, code_dimension, 1, 1], next states."""
     graph, encoder, quantizer, config = StepGraphBuilder(), model.encoder, model.quantizer, model.config
     graph.frames = config.hop
-    x = graph.causal("pcm", encoder.first)
+    pcm = graph.denoised("pcm", "denoise", model.denoiser)
+    x = graph.causal(pcm, encoder.first)
     for block in encoder.blocks:
         assert isinstance(block, EncoderBlock)
         for unit in block.units:
             assert isinstance(unit, ResidualUnit)
             x = graph.unit(x, unit)
         x = graph.causal(graph.elu(x), block.down)
-    x = graph.elu(graph.film(x, encoder.film, "denoise"))
-    powers = graph.add("Add", graph.powers("pcm", encoder.analysis), graph.number(LEAST_POWER))
+    learned = graph.pointwise(graph.causal(graph.elu(x), encoder.last), quantizer.project_in)
+    powers = graph.add("Add", graph.powers(pcm, encoder.analysis), graph.number(LEAST_POWER))
     levels = graph.add("Pow", powers, graph.number(LOUDNESS_EXPONENT))
-    noise = graph.clip(graph.levels(graph.add("Concat", x, levels, axis=1), encoder.noise), 0.0, 1.0)
-    kept = graph.add("Sub", graph.number(1.0), graph.add("Mul", "denoise", noise))
-    levels = graph.add("Sub", graph.add("Mul", levels, kept), graph.column(quantizer.level_offset))
+    levels = graph.add("Sub", levels, graph.column(quantizer.level_offset))
     levels = graph.add("Mul", levels, graph.constant(quantizer.level_scale))
-    z = graph.add("Concat", graph.pointwise(graph.causal(x, encoder.last), quantizer.project_in), levels, axis=1)
+    z = graph.add("Concat", learned, levels, axis=1)
     shapes = {"pcm": [1, 1, 1, config.hop], "denoise": [1, 1, 1, 1]}
     graph.write(path, shapes, (z, [1, config.code_dimension, 1, 1]))
 
@@ -243,7 +282,7 @@ def write_decoder(model: SoundStream, path: Path) -> None:
     ends = (graph.constant([config.projected]), graph.constant([config.code_dimension]), graph.constant([1]))
     scaled = graph.add("Div", graph.add("Slice", "z", *ends), graph.constant(quantizer.level_scale))
     levels = graph.add("Add", scaled, graph.column(quantizer.level_offset))
-    correction = graph.levels(levels, decoder.correction)
+    correction = graph.correction(levels, decoder.correction)
     powers = graph.add("Pow", graph.add("Max", levels, graph.number(0.0)), graph.number(1 / LOUDNESS_EXPONENT))
     logs = graph.add("Log", graph.add("Add", powers, graph.number(INAUDIBLE)))
     x = graph.causal(learned, decoder.first)

@@ -19,8 +19,7 @@ WINDOW, BANDS, RANGE_DB = 1024, 80, 80.0
 def draw_picture(model: SoundStream, clip: Tensor, path: Path) -> None:
     """Writes a PNG of clip [samples], a whole number of frames, and of the model's output at some bitrates."""
     config = model.config
-    mode = clip.new_zeros(1, len(clip) // config.hop)
-    z, _ = model.encoder.step(clip[None, None], mode, model.encoder.initial_state(1))
+    z, _ = model.encoder.step(clip[None, None], model.encoder.initial_state(1))
     sounds = {"original": clip}
     for bitrate in BITRATES_KBPS:
         codes = model.quantizer.encode(z, config.n_q(bitrate))

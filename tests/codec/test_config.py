@@ -26,7 +26,7 @@ def test_another_bitrate_is_refused_and_the_valid_ones_named(bitrate_kbps: float
 
 @pytest.mark.parametrize(("preset", "millions"), [("base", 2.4), ("large", 8.4)])
 def test_presets_have_the_papers_parameter_counts(preset: str, millions: float) -> None:
-    """But for the two networks that know levels, which are ours (docs/decisions/0017)."""
+    """But for the denoiser and the network that corrects levels, which are ours (docs/decisions/0017, 0020)."""
     named = SoundStream(PRESETS[preset]).named_parameters()
-    count = sum(p.numel() for name, p in named if not name.startswith(("encoder.noise.", "decoder.correction.")))
+    count = sum(p.numel() for name, p in named if not name.startswith(("denoiser.", "decoder.correction.")))
     assert count / 1e6 == pytest.approx(millions, abs=0.1)

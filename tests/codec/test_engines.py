@@ -34,15 +34,19 @@ def speech(heldout_speech: list[Path]) -> Pcm:
 
 
 def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Codes, given: Codes) -> bool:
-    """Whether both codes lie about equally far from the embedding: rounding decides which of two equal paths goes on,
-    and the last distances of paths that part there differ a little."""
+    """Whether both codes lie about equally far from the embedding, in the end or where they part: rounding decides
+    which of two equal paths goes on, and where one path alone is kept, its last distance may differ."""
     model, length = engine.model, (frame + 1) * engine.config.hop
     mode = torch.full((1, frame + 1), denoise)
-    z, _ = model.encoder.step(torch.from_numpy(pcm[:length])[None, None], mode, engine.encoder_state())
+    z, _ = model.embed_step(torch.from_numpy(pcm[:length])[None, None], mode, engine.encoder_state())
     embedding, books = model.quantizer.project(z)[0, :, -1], model.quantizer.codebooks
-    sums = (sum(book[int(code)] for book, code in zip(books, codes, strict=False)) for codes in (wanted, given))
-    distances = [float((embedding - found).norm()) for found in sums]
-    return abs(distances[0] - distances[1]) < 0.02 * distances[0]
+
+    def distance(codes: Codes) -> float:
+        return float((embedding - sum(book[int(code)] for book, code in zip(books, codes, strict=False))).norm())
+
+    depths = (int(np.argmax(wanted != given)) + 1, len(wanted))
+    pairs = [(distance(wanted[:depth]), distance(given[:depth])) for depth in depths]
+    return any(abs(first - second) < 0.02 * first for first, second in pairs)
 
 
 @pytest.mark.parametrize("denoise", [0.0, 0.4, 1.0], ids="denoise-{}".format)
@@ -58,7 +62,7 @@ def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: floa
     assert len(differing) <= 0.01 * len(wanted)
     assert all(is_tie(reference, speech, denoise, i, wanted[i], given[i]) for i in differing)
     pcm = decoded(engine, wanted)
-    np.testing.assert_allclose(pcm, decoded(reference, wanted), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(pcm, decoded(reference, wanted), rtol=0, atol=2e-5)
     assert float(np.abs(pcm).max()) > 0.01
 
 

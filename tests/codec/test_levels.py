@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from codec.bands import EMPHASIS, INAUDIBLE, LEAST_POWER, MOST_GAIN, TAPS, WINDOW, emphasis_weights, shares
+from codec.bands import EMPHASIS, INAUDIBLE, LEAST_POWER, MOST_GAIN, TAPS, WINDOW, emphasis_weights, level_bands
 from codec.config import PRESETS
 from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
 
@@ -36,8 +36,8 @@ def equalized(equalizer: Equalizer, sound: torch.Tensor, wanted: torch.Tensor) -
 
 def test_from_the_first_center_on_bands_share_every_frequency() -> None:
     frequency = np.linspace(CONFIG.band_from_hz, CONFIG.sample_rate / 2, 500)
-    np.testing.assert_allclose(shares(CONFIG, frequency).sum(axis=0), 1)
-    assert not shares(CONFIG, np.array([0.0, 500.0])).any()
+    np.testing.assert_allclose(level_bands(CONFIG).shares(frequency).sum(axis=0), 1)
+    assert not level_bands(CONFIG).shares(np.array([0.0, 500.0])).any()
 
 
 @pytest.mark.parametrize("hertz", [1500.0, 4000.0, 11000.0])
@@ -45,7 +45,7 @@ def test_a_tone_is_found_in_its_band_and_as_loud_as_it_is(hertz: float) -> None:
     analysis = LevelAnalysis(CONFIG)
     time = torch.arange(6 * CONFIG.hop) / CONFIG.sample_rate
     found, _ = analysis.step(0.1 * torch.sin(2 * pi * hertz * time)[None, None], analysis.initial_state(1))
-    assert int(found[0, :, 3].argmax()) == int(shares(CONFIG, np.array([hertz])).argmax())
+    assert int(found[0, :, 3].argmax()) == int(level_bands(CONFIG).shares(np.array([hertz])).argmax())
     louder, _ = analysis.step(0.2 * torch.sin(2 * pi * hertz * time)[None, None], analysis.initial_state(1))
     torch.testing.assert_close(louder, 4 * found)
 
@@ -102,7 +102,7 @@ def test_frame_by_frame_is_the_same_sound(equalizer: Equalizer, sound: torch.Ten
 def test_filters_are_of_minimum_phase(equalizer: Equalizer) -> None:
     """All zeros inside the unit circle: so nothing is delayed more than its levels ask for."""
     gains = torch.randn(3, CONFIG.bands, 1, generator=torch.Generator().manual_seed(7)) / 2
-    for taps in equalizer._filters(gains)[:, 0].double().numpy():
+    for taps in equalizer.filter.responses(gains)[:, 0].double().numpy():
         taps[0] += 1
         assert abs(np.roots(taps)).max() < 1
         assert np.square(taps[: TAPS // 4]).sum() > 0.95 * np.square(taps).sum()

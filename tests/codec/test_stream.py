@@ -15,6 +15,8 @@ from codec.packet import Packet, PacketError
 from codec.redundancy import Redundancy
 from codec.stream import StreamDecoder, StreamEncoder
 
+ENCODER_SEES = 16  # frames before one that its embedding depends on, at the most
+
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
@@ -139,10 +141,17 @@ def test_denoise_ramps_from_the_frame_it_names(engine: Engine, speech: Pcm, pack
     after = encoder.push(speech[60 * 320 :])
     assert before == packets[:60]
     assert [packet.denoised for packet in before + after] == [False] * 60 + [True] * 90
-    always = StreamEncoder(engine, 8, denoise=True)
-    settled = always.push(speech)[60 + engine.config.denoise_ramp_frames :]
-    agree = np.mean([a.codes[0] == b.codes[0] for a, b in zip(after[-len(settled) :], settled, strict=True)])
-    assert agree == 1.0  # no network state depends on the mode, so nothing of the past is left after the ramp
+    assert before + after != packets
+
+
+def test_switched_off_denoising_leaves_no_trace(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
+    encoder = StreamEncoder(engine, 8)
+    encoder.set_denoise(True)
+    encoder.push(speech[: 40 * 320])
+    assert encoder.set_denoise(False) == 40
+    rest = encoder.push(speech[40 * 320 :])[engine.config.denoise_ramp_frames + ENCODER_SEES :]
+    agree = [a.codes == b.codes for a, b in zip(rest, packets[-len(rest) :], strict=True)]
+    assert np.mean(agree) == 1.0
 
 
 def test_lost_frames_are_skipped_in_the_count(engine: Engine, speech: Pcm) -> None:

@@ -25,19 +25,38 @@ class StageSpec(ctypes.Structure):
     _fields_ = [
         *((name, c_int32) for name in ("channels", "context", "rows_in", "rows_out")),
         *((name, c_int32) for name in ("outputs", "taps", "run", "tap_stride", "row_stride")),
-        *((name, c_int32) for name in ("format", "film", "aside", "hidden_outputs")),
+        *((name, c_int32) for name in ("format", "aside", "hidden_outputs")),
         *((name, c_void_p) for name in ("weights", "bias", "point_weights", "point_bias")),
     ]
+
+
+class FilterSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [*((name, c_int32) for name in ("bands", "taps", "fade")), ("cepstra", c_void_p)]
 
 
 class LevelsSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
     _fields_ = [
-        *((name, c_int32) for name in ("bands", "bins", "window", "step", "windows", "taps", "fade", "hidden")),
-        *((name, c_float) for name in ("gain", "one", "scale", "exponent", "least", "inaudible", "most_gain")),
-        *((name, c_void_p) for name in ("waves", "weights", "cepstra", "emphasis", "offset")),
-        *((name, c_void_p) for name in ("noise_weights", "noise_bias", "correction_weights", "correction_bias")),
+        *((name, c_int32) for name in ("bands", "bins", "window", "step", "windows", "hidden")),
+        *((name, c_float) for name in ("one", "scale", "exponent", "least", "inaudible", "most_gain")),
+        *((name, c_void_p) for name in ("waves", "weights", "emphasis", "offset")),
+        *((name, c_void_p) for name in ("correction_weights", "correction_bias")),
+        ("filter", FilterSpec),
+    ]
+
+
+class DenoiserSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        ("stages", POINTER(StageSpec)),
+        *((name, c_int32) for name in ("count", "window", "size")),
+        *((name, c_float) for name in ("least", "center", "unit", "most")),
+        *((name, c_void_p) for name in ("taper", "weights")),
+        ("filter", FilterSpec),
     ]
 
 
@@ -59,11 +78,11 @@ class ModelSpec(ctypes.Structure):
         ("decoder", POINTER(StageSpec)),
         *((name, c_int32) for name in ("encoder_stages", "decoder_stages")),
         *((name, c_int32) for name in ("quantizers", "entries", "dimension")),
-        *((name, c_int32) for name in ("scans", "most_paths", "film_channels", "hop")),
+        *((name, c_int32) for name in ("scans", "most_paths", "hop")),
         ("codebooks", c_void_p),
-        ("film", c_void_p),
         ("levels", LevelsSpec),
         ("postfilter", PostfilterSpec),
+        ("denoiser", DenoiserSpec),
     ]
 
 
@@ -118,20 +137,34 @@ class Handle:
             return StageSpec(
                 *(stage.channels, stage.context, stage.rows_in, stage.rows_out),
                 *(len(stage.product.bias), stage.taps, stage.run, stage.tap_stride, stage.row_stride),
-                *(weight_format(stage, precision), stage.film, stage.aside, len(point.bias)),
+                *(weight_format(stage, precision), stage.aside, len(point.bias)),
                 *(floats(stage.product.weights), floats(stage.product.bias)),
                 *(floats(point.weights), floats(point.bias)),
             )
+
+        def stages(planned: list[Stage]) -> ctypes.Array[StageSpec]:
+            return (StageSpec * len(planned))(*map(spec, planned))
+
+        def band_filter(shape: bands.Bands, taps: int, size: int) -> FilterSpec:
+            return FilterSpec(shape.count, taps, bands.FADE, floats(shape.cepstrum_weights(taps, size)))
 
         def levels() -> LevelsSpec:
             waves, weights = bands.analysis_weights(config)
             return LevelsSpec(
                 *(config.bands, weights.shape[1], bands.WINDOW, bands.STEP, config.hop // bands.STEP),
-                *(bands.TAPS, bands.FADE, config.level_hidden, plan.level_gain, plan.one, plan.level_scale),
+                *(config.level_hidden, plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
-                *map(floats, (waves, weights, bands.cepstrum_weights(config), bands.emphasis_weights(config))),
-                floats(plan.level_offset),
-                *(floats(values) for product in (plan.noise, plan.correction) for values in product),
+                *map(floats, (waves, weights, bands.emphasis_weights(config), plan.level_offset, *plan.correction)),
+                band_filter(bands.level_bands(config), bands.TAPS, bands.SPECTRUM),
+            )
+
+        def denoiser() -> DenoiserSpec:
+            return DenoiserSpec(
+                stages(plan.denoiser),
+                *(len(plan.denoiser), bands.DENOISE_WINDOW, bands.DENOISE_FFT),
+                *(bands.DENOISE_LEAST_POWER, bands.DENOISE_CENTER, bands.DENOISE_UNIT, bands.DENOISE_MOST),
+                *map(floats, bands.denoise_weights(config)),
+                band_filter(bands.denoise_bands(config), bands.DENOISE_TAPS, bands.DENOISE_SPECTRUM),
             )
 
         def postfilter() -> PostfilterSpec:
@@ -141,17 +174,12 @@ class Handle:
                 *(pitch.MOST_SHARE, pitch.FAINTEST, floats(pitch.lowpass(config))),
             )
 
-        encoder, decoder = ([spec(stage) for stage in stages] for stages in (plan.encoder, plan.decoder))
         model = ModelSpec(
-            (StageSpec * len(encoder))(*encoder),
-            (StageSpec * len(decoder))(*decoder),
-            *(len(encoder), len(decoder)),
+            *(stages(plan.encoder), stages(plan.decoder)),
+            *(len(plan.encoder), len(plan.decoder)),
             *plan.codebooks.shape,
-            *(SEARCH_SCANS, MOST_SEARCH_PATHS),
-            *(plan.film.shape[1], config.hop),
-            *(floats(plan.codebooks), floats(plan.film)),
-            levels(),
-            postfilter(),
+            *(SEARCH_SCANS, MOST_SEARCH_PATHS, config.hop, floats(plan.codebooks)),
+            *(levels(), postfilter(), denoiser()),
         )
         self.pointer = library.thinline_load(ctypes.byref(model), set_index)
         if not self.pointer:

@@ -3,6 +3,7 @@
 //
 // Every output is one sum, taken word by word in a fixed order, whatever else is computed beside it: so a stream's
 // result does not depend on the others in the batch.
+#include "denoiser.h"
 #include "levels.h"
 #include "model.h"
 #include "postfilter.h"
@@ -73,7 +74,6 @@ struct Row {
     const uint32_t* x;
     float* residual;     // the products as they are: input of the residual unit that follows, or the network's output
     char* next;          // the same after ELU: the next stage's row; null after the last stage
-    const float* film;   // scale [outputs], shift [outputs]; mostly null
 };
 
 #ifdef __AVX512VNNI__
@@ -406,8 +406,6 @@ inline void unit_rows(const Stage& stage, bool next_half, Row* rows, int count, 
 template <Format F>
 inline void plain_rows(const Stage& stage, bool next_half, Row* rows, int count, int height, char* room) {
     stage_product<F>(stage.main, rows, count, height, room, [&](int r, int output, Floats v) {
-        if (const float* film = rows[r].film)
-            v = v * load(film + output) + load(film + stage.main.outputs + output);
         const int lanes = stage.main.outputs - output;
         if (lanes > stage.aside) {
             finish(rows[r], next_half, output, v, lanes);
@@ -424,7 +422,6 @@ struct Stream {
     char* buffers[2];  // a stage's input, context first; then the next one's
     float* residual;
     char* state;
-    const float* film;
 };
 
 // The stage's input lies in buffers[parity], but for the context.
@@ -461,7 +458,6 @@ void run_stage(const Stage& stage, const Stage* next, Stream* streams, int count
             rows[r].x = reinterpret_cast<const uint32_t*>(s.buffers[parity]) + size_t(row) * stage.main.row_stride;
             rows[r].residual = s.residual + size_t(row) * outputs;
             rows[r].next = next ? s.buffers[!parity] + next->context * row_bytes(*next) + row * next_bytes : nullptr;
-            rows[r].film = stage.film ? s.film : nullptr;
             if (++row == stage.rows_out) row = 0, ++stream;
         }
         (stage.unit ? unit_rows<F> : plain_rows<F>)(stage, next_half, rows, taken, height, room);
@@ -493,7 +489,7 @@ void put_channels(const Stage& stage, char* buffer, int first, const float* valu
     }
 }
 
-// pcm [hop] -> levels as they go over the line, with all noise; `kept`: the samples before.
+// pcm [hop] -> levels as they go over the line; `kept`: the samples before.
 void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* to) {
     alignas(64) float samples[kMaxTaps + kMaxHop];
     const int before = levels.window - levels.step;
@@ -519,35 +515,54 @@ struct Quiet {  // numbers too small to matter are zero while this lives: they c
 #endif
 };
 
+Stream stream_of(const Scratch& scratch, char* state) {
+    return {{scratch.buffers[0], scratch.buffers[1]}, scratch.residual, state};
+}
+
+// The frames of `count` streams -> clean [kMaxHop] of each. The network runs for those that shall be denoised; its stages
+// come after the encoder's in a state.
+void denoise_streams(const Model& model, Scratch* scratch, int count, const EncodeCall& call, KeptEncoder* const* kept,
+                     float (*clean)[kMaxHop]) {
+    Stream streams[kMaxBatch];
+    const Denoiser& denoiser = model.denoiser;
+    const Stage& first = denoiser.network.stages[0];
+    alignas(64) float values[kMaxBands], sound[kMaxSpectrum];
+    int running = 0;
+    for (int i = 0; i < count; ++i) {
+        listen(denoiser, call.pcm[i], model.hop, kept[i]->seen, sound);
+        if (!(call.denoise[i] > 0)) continue;
+        streams[running] = stream_of(scratch[running], call.states[i] + model.encoder.state_bytes);
+        look(denoiser, sound, values);
+        put_channels(first, streams[running++].buffers[0], 0, values, denoiser.filter.bands);
+    }
+    if (running) run(denoiser.network, 0, denoiser.network.count, streams, running, scratch->digits);
+    running = 0;
+    for (int i = 0; i < count; ++i) {
+        const bool on = call.denoise[i] > 0;
+        if (on) to_gains(denoiser, streams[running++].residual, call.denoise[i], values);
+        filter_bands(denoiser.filter, on ? values : nullptr, call.pcm[i], kept[i]->filter, clean[i], model.hop);
+    }
+}
+
 void encode_streams(const Model& model, Scratch* scratch, int count, const EncodeCall& call) {
     const Quiet quiet;
     Stream streams[kMaxBatch];
+    KeptEncoder* kept[kMaxBatch];
+    alignas(64) float clean[kMaxBatch][kMaxHop], measured[kMaxBands];
     const Levels& levels = model.levels;
-    const int end = model.encoder.count - 1, channels = model.film_channels;
-    const Stage &first = model.encoder.stages[0], &last = model.encoder.stages[end];
+    const Stage& first = model.encoder.stages[0];
+    for (int i = 0; i < count; ++i)
+        kept[i] = reinterpret_cast<KeptEncoder*>(call.states[i] + model.encoder.state_bytes + model.denoiser.network.state_bytes);
+    denoise_streams(model, scratch, count, call, kept, clean);
     for (int i = 0; i < count; ++i) {
-        streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, scratch[i].residual, call.states[i], scratch[i].film};
-        __builtin_memcpy(streams[i].buffers[0] + first.context * row_bytes(first), call.pcm[i],
-                         first.rows_in * row_bytes(first));
-        for (int c = 0; c < 2 * channels; ++c)
-            scratch[i].film[c] = model.film[c] + call.denoise[i] * model.film[2 * channels + c];
+        streams[i] = stream_of(scratch[i], call.states[i]);
+        __builtin_memcpy(streams[i].buffers[0] + first.context * row_bytes(first), clean[i], first.rows_in * row_bytes(first));
     }
-    run(model.encoder, 0, end, streams, count, scratch->digits);
-    alignas(64) float measured[kMaxBatch][kMaxBands], noise[kMaxBands] = {};
-    for (int i = 0; i < count; ++i) {
-        float* kept = reinterpret_cast<float*>(call.states[i] + model.encoder.state_bytes);
-        measure_levels(levels, call.pcm[i], model.hop, kept, measured[i]);
-        for (int b = 0; b < levels.bands; ++b) noise[b] = levels.gain * measured[i][b];
-        put_channels(last, streams[i].buffers[end % 2], channels, noise, levels.bands);
-    }
-    run(model.encoder, end, end + 1, streams, count, scratch->digits);
+    run(model.encoder, 0, model.encoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
         float *z = streams[i].residual, *to = z + model.codebooks.dimension - levels.bands;
-        pointwise(levels, levels.noise, to, noise);
-        for (int b = 0; b < levels.bands; ++b) {
-            const float kept = 1 - call.denoise[i] * clamped(noise[b], 0, 1);
-            to[b] = (measured[i][b] * kept - levels.offset[b]) * levels.scale;
-        }
+        measure_levels(levels, clean[i], model.hop, kept[i]->measured, measured);
+        for (int b = 0; b < levels.bands; ++b) to[b] = (measured[b] - levels.offset[b]) * levels.scale;
         begin(model.codebooks, z, *scratch[i].paths);
     }
     for (int stage = 0; stage < model.codebooks.count; ++stage)
@@ -565,7 +580,7 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     alignas(64) float wanted[kMaxBatch][kMaxBands], correction[kMaxBands];
     for (int i = 0; i < count; ++i) {
         float* z = scratch[i].residual;
-        streams[i] = {{scratch[i].buffers[0], scratch[i].buffers[1]}, z, call.states[i], nullptr};
+        streams[i] = stream_of(scratch[i], call.states[i]);
         for (int k = 0; k < first.channels; ++k) z[k] = k == dimension ? levels.one : 0.f;
         for (int stage = 0; stage < call.n_q[i]; ++stage) {
             const size_t entry = size_t(stage) * model.codebooks.size + call.codes[i][stage];
@@ -586,11 +601,9 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     }
     run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
-        char* const state = call.states[i] + model.decoder.state_bytes;
-        auto& kept = *reinterpret_cast<Equalized*>(state);
-        auto& filtered = *reinterpret_cast<Filtered*>(state + sizeof(Equalized));
-        postfilter(model.postfilter, filtered, streams[i].residual, model.hop);
-        equalize(levels, streams[i].residual, wanted[i], kept, call.pcm[i], model.hop);
+        auto& kept = *reinterpret_cast<KeptDecoder*>(call.states[i] + model.decoder.state_bytes);
+        postfilter(model.postfilter, kept.pitch, streams[i].residual, model.hop);
+        equalize(levels, streams[i].residual, wanted[i], kept.filter, call.pcm[i], model.hop);
     }
 }
 

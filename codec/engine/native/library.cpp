@@ -122,16 +122,30 @@ uint16_t to_half(float value) {
 struct StageSpec {
     int32_t channels, context, rows_in, rows_out;
     int32_t outputs, taps, run, tap_stride, row_stride;  // in elements
-    int32_t format, film, aside, hidden_outputs;         // hidden_outputs: of the pointwise convolution, or 0
+    int32_t format, aside, hidden_outputs;               // hidden_outputs: of the pointwise convolution, or 0
     const float *weights, *bias, *point_weights, *point_bias;
 };
 
-// Levels as Python describes them; matrices row by row, [outputs][inputs].
+// Here and below, matrices row by row, [outputs][inputs].
+struct FilterSpec {
+    int32_t bands, taps, fade;
+    const float* cepstra;
+};
+
 struct LevelsSpec {
-    int32_t bands, bins, window, step, windows, taps, fade, hidden;
-    float gain, one, scale, exponent, least, inaudible, most_gain;
-    const float *waves, *weights, *cepstra, *emphasis, *offset;
-    const float *noise_weights, *noise_bias, *correction_weights, *correction_bias;
+    int32_t bands, bins, window, step, windows, hidden;
+    float one, scale, exponent, least, inaudible, most_gain;
+    const float *waves, *weights, *emphasis, *offset;
+    const float *correction_weights, *correction_bias;
+    FilterSpec filter;
+};
+
+struct DenoiserSpec {
+    const StageSpec* stages;
+    int32_t count, window, size;
+    float least, center, unit, most;
+    const float *taper, *weights;
+    FilterSpec filter;
 };
 
 struct PostfilterSpec {
@@ -143,10 +157,11 @@ struct PostfilterSpec {
 struct ModelSpec {
     const StageSpec *encoder, *decoder;
     int32_t encoder_stages, decoder_stages;
-    int32_t quantizers, entries, dimension, scans, most_paths, film_channels, hop;
-    const float *codebooks, *film;
+    int32_t quantizers, entries, dimension, scans, most_paths, hop;
+    const float* codebooks;
     LevelsSpec levels;
     PostfilterSpec postfilter;
+    DenoiserSpec denoiser;
 };
 
 namespace {
@@ -218,7 +233,7 @@ struct Handle {
             if (stage.unit)
                 stage.point = matrix(spec.point_weights, spec.point_bias, spec.hidden_outputs, 1, spec.outputs, 0, 0,
                                      format);
-            stage.film = spec.film, stage.aside = spec.aside;
+            stage.aside = spec.aside;
             stage.channels = spec.channels, stage.context = spec.context;
             stage.rows_in = spec.rows_in, stage.rows_out = spec.rows_out;
             stage.state_offset = network.state_bytes;
@@ -309,10 +324,18 @@ struct Handle {
         return {copy(weights, all, all), copy(bias, bands, bands)};
     }
 
+    BandFilter filter(const FilterSpec& spec) {
+        float* cepstra = arena.take<float>(size_t(spec.bands) * spec.taps);
+        for (int k = 0; k < spec.taps; ++k)
+            for (int b = 0; b < spec.bands; ++b) cepstra[b * spec.taps + k] = spec.cepstra[k * spec.bands + b];
+        float *rising = arena.take<float>(spec.fade), *fading = arena.take<float>(spec.fade);
+        for (int k = 0; k < spec.fade; ++k) rising[k] = float(k + 1) / spec.fade, fading[k] = 1 - rising[k];
+        return {spec.bands, spec.taps, spec.fade, cepstra, rising, fading};
+    }
+
     Levels levels(const LevelsSpec& spec) {
         const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
-        Levels made{spec.bands, bins, spec.window, spec.step, spec.windows, spec.taps, spec.fade, spec.hidden};
-        made.gain = spec.gain, made.one = spec.one;
+        Levels made{spec.bands, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.one};
         made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
         made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
         float* waves = arena.take<float>(size_t(2) * bins * spec.window);
@@ -326,16 +349,27 @@ struct Handle {
                 }
             for (int b = 0; b < spec.bands; ++b) weights[b * bins + bin] = spec.weights[b * spec.bins + bin];
         }
-        float* cepstra = arena.take<float>(size_t(spec.bands) * spec.taps);
-        for (int k = 0; k < spec.taps; ++k)
-            for (int b = 0; b < spec.bands; ++b) cepstra[b * spec.taps + k] = spec.cepstra[k * spec.bands + b];
-        float *rising = arena.take<float>(spec.fade), *fading = arena.take<float>(spec.fade);
-        for (int k = 0; k < spec.fade; ++k) rising[k] = float(k + 1) / spec.fade, fading[k] = 1 - rising[k];
-        made.waves = waves, made.weights = weights, made.cepstra = cepstra, made.rising = rising, made.fading = fading;
+        made.waves = waves, made.weights = weights;
         made.emphasis = copy(spec.emphasis, size_t(spec.bands) * spec.bands, size_t(spec.bands) * spec.bands);
         made.offset = copy(spec.offset, spec.bands, spec.bands);
-        made.noise = pointwise(spec.noise_weights, spec.noise_bias, spec);
         made.correction = pointwise(spec.correction_weights, spec.correction_bias, spec);
+        made.filter = filter(spec.filter);
+        return made;
+    }
+
+    Denoiser denoiser(const DenoiserSpec& spec) {
+        const int half = spec.size / 2, bins = (half + kPanel) / kPanel * kPanel, bands = spec.filter.bands;
+        Denoiser made{network(spec.stages, spec.count), spec.window, spec.size, bins};
+        made.least = spec.least, made.center = spec.center, made.unit = spec.unit, made.most = spec.most;
+        float* weights = arena.take<float>(size_t(bands) * bins);
+        for (int b = 0; b < bands; ++b) memcpy(weights + b * bins, spec.weights + b * (half + 1), (half + 1) * sizeof(float));
+        float *cosines = arena.take<float>(half), *sines = arena.take<float>(half);
+        for (int k = 0; k < half; ++k) {
+            const double angle = M_PI * k / half;
+            cosines[k] = float(cos(angle)), sines[k] = float(sin(angle));
+        }
+        made.taper = copy(spec.taper, spec.window, spec.window);
+        made.weights = weights, made.cosines = cosines, made.sines = sines, made.filter = filter(spec.filter);
         return made;
     }
 
@@ -351,32 +385,29 @@ struct Handle {
         model.codebooks = codebooks(spec);
         model.levels = levels(spec.levels);
         model.postfilter = postfilter(spec.postfilter);
-        model.film = copy(spec.film, 4 * size_t(spec.film_channels), 4 * size_t(spec.film_channels));
-        model.film_channels = spec.film_channels, model.hop = spec.hop;
+        model.denoiser = denoiser(spec.denoiser);
+        model.hop = spec.hop;
     }
 };
 
 // What a thread needs while it computes, whoever's model; it grows to the largest and stays with the thread.
 struct Workspace {
     std::unique_ptr<Arena> arena;
-    size_t buffer_bytes = 0, residual_floats = 0, film_floats = 0, digit_bytes = 0;
+    size_t buffer_bytes = 0, residual_floats = 0, digit_bytes = 0;
     int streams = 0;
     Scratch scratch[kMaxBatch];
 
     Scratch* fit(const Handle& handle, int wanted) {
-        const size_t film = 2 * size_t(handle.model.film_channels);
         if (wanted > streams || handle.buffer_bytes > buffer_bytes || handle.residual_floats > residual_floats ||
-            film > film_floats || handle.digit_bytes > digit_bytes) {
+            handle.digit_bytes > digit_bytes) {
             arena = std::make_unique<Arena>();
             streams = wanted > streams ? wanted : streams;
             buffer_bytes = handle.buffer_bytes > buffer_bytes ? handle.buffer_bytes : buffer_bytes;
             residual_floats = handle.residual_floats > residual_floats ? handle.residual_floats : residual_floats;
-            film_floats = film > film_floats ? film : film_floats;
             digit_bytes = handle.digit_bytes > digit_bytes ? handle.digit_bytes : digit_bytes;
             for (int i = 0; i < streams; ++i) {
                 for (char*& buffer : scratch[i].buffers) buffer = arena->take<char>(buffer_bytes);
                 scratch[i].residual = arena->take<float>(residual_floats);
-                scratch[i].film = arena->take<float>(film_floats);
                 scratch[i].paths = arena->take<Paths>(1);
             }
             scratch[0].digits = arena->take<char>(digit_bytes);
@@ -416,9 +447,8 @@ EXPORT void thinline_unload(void* handle) { delete static_cast<Handle*>(handle);
 
 EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     const Model& model = static_cast<Handle*>(handle)->model;
-    constexpr size_t kFilters = (2 * kMaxTaps + kMaxHistory + 2) * sizeof(float);  // levels.h, postfilter.h
-    const size_t samples = lines((model.levels.window - model.levels.step) * sizeof(float));
-    return decoder ? model.decoder.state_bytes + kFilters : model.encoder.state_bytes + samples;
+    if (decoder) return model.decoder.state_bytes + sizeof(KeptDecoder);
+    return model.encoder.state_bytes + model.denoiser.network.state_bytes + sizeof(KeptEncoder);
 }
 
 EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, const int32_t* n_q, const float* denoise,

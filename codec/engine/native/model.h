@@ -20,7 +20,9 @@ constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
-constexpr int kMaxBands = 32, kMaxBins = 128, kMaxWindows = 5, kMaxTaps = 128, kMaxHop = 320;  // of levels
+constexpr int kMaxBands = 64, kMaxBins = 128, kMaxWindows = 5, kMaxHop = 320;  // of levels
+constexpr int kMaxTaps = 256;  // of a filter with gains in bands
+constexpr int kMaxSpectrum = 1024;  // that the denoiser looks at
 constexpr int kMaxHistory = 512, kMaxDecimated = 224, kMaxLag = 112;  // of the postfilter
 
 enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
@@ -44,7 +46,7 @@ inline int input_bytes(Format format) { return format == Format::Float ? 4 : 2; 
 // A convolution, or with `unit` a residual unit: a dilated convolution, ELU, a pointwise one, plus the input.
 struct Stage {
     Matrix main, point;
-    bool unit, film;
+    bool unit;
     int aside;              // outputs, the last ones, that the next stage does not read
     int channels, context;  // of the input; rows of it that the next step needs again
     int rows_in, rows_out;  // new rows of input, rows of products
@@ -79,19 +81,35 @@ struct Pointwise {
     const float* bias;
 };
 
-// Levels in bands, and the two networks that know them: their first convolutions are outputs aside of the encoder's last
-// stage and of the decoder's first.
+// A filter of minimum phase with gains in bands, new in every frame.
+struct BandFilter {
+    int bands, taps, fade;
+    const float* cepstra;          // [bands][taps]
+    const float *rising, *fading;  // [fade]: shares of this frame's filter and of the last one's
+};
+
+// Levels in bands, and the network that corrects them: its first convolution is outputs aside of the decoder's first stage.
 struct Levels {
-    int bands, bins, window, step, windows, taps, fade, hidden;  // bins and taps filled up to a multiple of kPanel
-    float gain, one;  // of levels where the encoder reads them; what stands beside the codes for a bias
+    int bands, bins, window, step, windows, hidden;  // bins filled up to a multiple of kPanel
+    float one;  // what stands beside the codes for a bias
     float scale, exponent, least, inaudible, most_gain;
     const float* waves;    // [2 * bins / kPanel][window][kPanel]
     const float* weights;  // [bands][bins]: of a bin's power in a band's
-    const float* cepstra;  // [bands][taps]
     const float* emphasis;  // [bands][bands]
     const float* offset;   // [bands]
-    const float *rising, *fading;  // [fade]: shares of this frame's filter and of the last one's
-    Pointwise noise, correction;
+    Pointwise correction;
+    BandFilter filter;
+};
+
+// The denoiser before the encoder: its network reads the powers in bands of a window, and says gains.
+struct Denoiser {
+    Network network;
+    int window, size, bins;  // samples; points of their spectrum; of these, the ones in bands, filled up
+    float least, center, unit, most;
+    const float* taper;    // [window]
+    const float* weights;  // [bands][bins]: of a bin's power in a band's
+    const float *cosines, *sines;  // [size / 2], of a whole turn's first half
+    BandFilter filter;
 };
 
 // The long-term postfilter; window and lags in decimated samples.
@@ -102,12 +120,36 @@ struct Postfilter {
 };
 
 struct Model {
+    Denoiser denoiser;
     Network encoder, decoder;
     Codebooks codebooks;
     Levels levels;
     Postfilter postfilter;
-    const float* film;  // [4][channels]: scale and shift with denoising off, what switching it on adds to them
-    int film_channels, hop;
+    int hop;
+};
+
+// What filters keep from frame to frame. A stream's state is its networks' stages, then these.
+struct KeptFilter {
+    float samples[kMaxTaps];  // the last ones before the frame, the newest at the end
+    float filter[kMaxTaps];
+    int32_t active;  // whether the filter changes anything
+};
+
+struct KeptPitch {
+    float samples[kMaxHistory];  // the last ones before the frame, the oldest first
+    int32_t lag;
+    float share;
+};
+
+struct KeptEncoder {
+    KeptFilter filter;                // the denoiser's
+    float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
+    float measured[kMaxTaps];         // and for levels
+};
+
+struct KeptDecoder {
+    KeptFilter filter;
+    KeptPitch pitch;
 };
 
 struct Paths {  // through the codebooks, of one embedding
@@ -119,7 +161,7 @@ struct Paths {  // through the codebooks, of one embedding
 
 struct Scratch {  // one stream's, while it is computed
     char* buffers[2];
-    float *residual, *film;
+    float* residual;
     Paths* paths;
     char* digits;  // kChunk rows of the longest window there is; the first stream's serves them all
 };

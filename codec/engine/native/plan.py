@@ -43,69 +43,60 @@ class Stage:
     row_stride: int
     pointwise: Product | None = None
     single: bool = False  # float32 in every precision: it reads or makes sound
-    film: bool = False
     aside: int = 0  # outputs, the last ones, that the next stage does not read
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Inputs that are no codes and no features come multiplied: a row of int8's inputs has one scale for them all."""
-
+    denoiser: list[Stage]
     encoder: list[Stage]
     decoder: list[Stage]
     codebooks: Floats  # [quantizers, entries, dimension]
-    film: Floats  # [4, channels]: scale and shift with denoising off, what switching it on adds
-    level_gain: float  # of levels, where the encoder's last stage reads them
-    one: float  # what stands beside the codes for their projection's bias
+    one: float  # stands beside the codes for their projection's bias; of a size that suits int8's one scale for a row
     level_offset: Floats  # [bands]
     level_scale: float
-    noise: Product  # the pointwise convolutions of the two networks that know levels
-    correction: Product
+    correction: Product  # the pointwise convolution of the network that corrects levels
 
 
 def plan(config: CodecConfig, tensors: Tensors) -> Plan:
     """Raises KeyError for a tensor that is missing."""
-    gamma, beta = tensors["encoder.film.gamma"], tensors["encoder.film.beta"]
-    embedding, level_gain = _embedding(tensors)
     first, one = _first(config, tensors)
     return Plan(
-        _encoder(config, tensors, embedding),
+        _denoiser(config, tensors),
+        _encoder(config, tensors),
         _decoder(config, tensors, first),
         tensors["quantizer.codebooks"],
-        np.stack([gamma[0], beta[0], gamma[1] - gamma[0], beta[1] - beta[0]]),
-        level_gain,
         one,
         tensors["quantizer.level_offset"],
         float(tensors["quantizer.level_scale"]),
-        _product(tensors, "encoder.noise.pointwise"),
         _product(tensors, "decoder.correction.pointwise"),
     )
 
 
-def _encoder(config: CodecConfig, tensors: Tensors, embedding: Product) -> list[Stage]:
+def _denoiser(config: CodecConfig, tensors: Tensors) -> list[Stage]:
+    first, last = (_product(tensors, f"denoiser.{name}") for name in ("first", "last"))
+    width = config.denoise_channels
+    units = _units(config, tensors, "denoiser", width, 1, config.denoise_dilations)
+    return [_windows(first, config.denoise_bands, config.embedding_kernel, 1), *units, _windows(last, width, 1, 1)]
+
+
+def _encoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:
     rows, width = config.hop, config.channels
     stages = [_windows(_product(tensors, "encoder.first"), 1, config.kernel, rows, single=True)]
     for block, stride in enumerate(config.strides):
         name = f"encoder.blocks.{block}"
-        stages += _units(config, tensors, name, width, rows)
-        down = _product(tensors, f"{name}.down")
-        stages.append(_windows(down, width, 2 * stride, rows, stride, film=block == len(config.strides) - 1))
+        stages += _units(config, tensors, name, width, rows, config.dilations)
+        stages.append(_windows(_product(tensors, f"{name}.down"), width, 2 * stride, rows, stride))
         rows, width = rows // stride, 2 * width
-    return [*stages, _windows(embedding, width + config.bands, config.embedding_kernel, rows)]
+    return [*stages, _windows(_embedding(tensors), width, config.embedding_kernel, rows)]
 
 
-def _embedding(tensors: Tensors) -> tuple[Product, float]:
-    """The projected embedding, and aside of it what the noise network hides; of features and, in each row after them,
-    levels, which the embedding does not see. And what to multiply levels by."""
-    last, hidden = (tensors[f"encoder.{name}.conv.weight"] for name in ("last", "noise.hidden"))  # [outputs, C, kernel]
-    evened, gain = _evened(hidden.astype(np.float64), slice(last.shape[1], None))
+def _embedding(tensors: Tensors) -> Product:
+    """The encoder's last convolution and the projection of what it makes."""
     inward = tensors["quantizer.project_in.weight"][:, :, 0].astype(np.float64)
-    projected = np.zeros((len(inward), *hidden.shape[1:]))
-    projected[:, : last.shape[1]] = np.einsum("dD,Dck->dck", inward, last)
+    weights = np.einsum("dD,Dck->dkc", inward, tensors["encoder.last.conv.weight"])
     bias = inward @ tensors["encoder.last.bias"] + tensors["quantizer.project_in.bias"]
-    weights = np.concatenate([projected, evened]).transpose(0, 2, 1).reshape(len(projected) + len(evened), -1)
-    biases = np.concatenate([bias, tensors["encoder.noise.hidden.bias"]])
-    return Product(weights.astype(np.float32), biases.astype(np.float32)), gain
+    return Product(weights.reshape(len(weights), -1).astype(np.float32), bias.astype(np.float32))
 
 
 def _evened(weights: NDArray[np.float64], inputs: slice) -> tuple[NDArray[np.float64], float]:
@@ -127,7 +118,7 @@ def _decoder(config: CodecConfig, tensors: Tensors, first: Product) -> list[Stag
         name, width = f"decoder.blocks.{block}", width // 2
         stages.append(_windows(_transposed(tensors, f"{name}.up", stride), 2 * width, 2, rows))
         rows *= stride
-        stages += _units(config, tensors, name, width, rows)
+        stages += _units(config, tensors, name, width, rows, config.dilations)
     return [*stages, _last(config, tensors)]
 
 
@@ -156,11 +147,13 @@ def _last(config: CodecConfig, tensors: Tensors) -> Stage:
     return Stage(wide, width, context, rows, rows // LANES, 1, run, 0, LANES * width, single=True)
 
 
-def _units(config: CodecConfig, tensors: Tensors, block: str, width: int, rows: int) -> list[Stage]:
+def _units(
+    config: CodecConfig, tensors: Tensors, block: str, width: int, rows: int, dilations: tuple[int, ...]
+) -> list[Stage]:
     """Where half the width fills no vector, rows are taken together: a window that holds those of all of them, as many
     times the outputs, most weights zero."""
     stages = []
-    for index, dilation in enumerate(config.dilations):
+    for index, dilation in enumerate(dilations):
         dilated, pointwise = (_product(tensors, f"{block}.units.{index}.{part}") for part in ("dilated", "pointwise"))
         context = (config.kernel - 1) * dilation
         count = gcd(max(1, LANES // (width // 2)), context, rows)
@@ -182,10 +175,10 @@ def _together(product: Product, count: int, taps: int, step: int) -> Product:
 
 
 def _windows(
-    product: Product, channels: int, kernel: int, rows: int, stride: int = 1, single: bool = False, film: bool = False
+    product: Product, channels: int, kernel: int, rows: int, stride: int = 1, single: bool = False
 ) -> Stage:
     run, step = kernel * channels, stride * channels
-    return Stage(product, channels, kernel - stride, rows, rows // stride, 1, run, 0, step, None, single, film)
+    return Stage(product, channels, kernel - stride, rows, rows // stride, 1, run, 0, step, None, single)
 
 
 def _product(tensors: Tensors, name: str) -> Product:

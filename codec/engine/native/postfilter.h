@@ -4,13 +4,6 @@
 
 namespace {
 
-// What a postfilter keeps from frame to frame.
-struct Filtered {
-    float samples[kMaxHistory];  // the last ones before the frame, the oldest first
-    int32_t lag;
-    float share;
-};
-
 // samples [history + hop] -> what is below the cutoff, decimated, [window + most_lag].
 inline void decimate(const Postfilter& filter, const float* samples, float* low) {
     for (int i = 0; i < filter.window + filter.most_lag; ++i)
@@ -44,7 +37,7 @@ inline void find_pitch(const Postfilter& filter, const float* low, int32_t& lag,
 }
 
 // Changes pcm [hop]: a share of what was a lag before stands in place of as much of its own.
-inline void postfilter(const Postfilter& filter, Filtered& kept, float* pcm, int hop) {
+inline void postfilter(const Postfilter& filter, KeptPitch& kept, float* pcm, int hop) {
     alignas(64) float samples[kMaxHistory + kMaxHop], low[kMaxDecimated];
     __builtin_memcpy(samples, kept.samples, filter.history * sizeof(float));
     __builtin_memcpy(samples + filter.history, pcm, hop * sizeof(float));

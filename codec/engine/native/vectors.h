@@ -52,6 +52,7 @@ inline Floats smaller(Floats a, Floats b) {
 
 inline float smaller(float a, float b) { return a < b ? a : b; }
 inline float larger(float a, float b) { return a > b ? a : b; }
+inline float clamped(float value, float low, float high) { return larger(low, smaller(value, high)); }
 
 inline Floats larger(Floats a, Floats b) {
 #ifdef __AVX512F__

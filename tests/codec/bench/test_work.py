@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from codec.bands import FADE, TAPS
-from codec.bench.work import Work, decoder_work, encoder_work, search_work, step_bytes, step_work
+from codec.bands import DENOISE_TAPS, FADE, TAPS
+from codec.bench.work import Work, decoder_work, denoiser_work, encoder_work, search_work, step_bytes, step_work
 from codec.config import PRESETS, CodecConfig, search_paths
 from codec.model import SoundStream
+
+NETWORKS = (denoiser_work, encoder_work, decoder_work)
 
 
 def counted(run: Callable[[], object]) -> int:
@@ -25,11 +27,13 @@ def counted(run: Callable[[], object]) -> int:
 def test_the_networks_do_as_many_multiply_adds(preset: str) -> None:
     config = PRESETS[preset]
     model = SoundStream(config)
-    pcm, denoise = torch.zeros(1, 1, config.hop), torch.zeros(1, 1)
-    encode = counted(lambda: model.encoder.step(pcm, denoise, model.encoder.initial_state(1)))
+    pcm, denoise = torch.zeros(1, 1, config.hop), torch.ones(1, 1)
+    clean = counted(lambda: model.denoiser.step(pcm, denoise, model.denoiser.initial_state(1)))
+    encode = counted(lambda: model.encoder.step(pcm, model.encoder.initial_state(1)))
     z = torch.zeros(1, config.dimension + config.bands, 1)
     decode = counted(lambda: model.decoder.step(z, model.decoder.initial_state(1)))
     filtering = TAPS * (config.hop + FADE)  # which the reference does by spectra
+    assert clean + DENOISE_TAPS * (config.hop + FADE) == denoiser_work(config).multiply_adds
     assert encode + config.dimension * config.projected == encoder_work(config).multiply_adds
     assert decode + config.dimension * config.code_dimension + filtering == decoder_work(config).multiply_adds
 
@@ -39,7 +43,7 @@ def test_all_weights_are_counted(preset: str) -> None:
     config = PRESETS[preset]
     tensors = SoundStream(config).state_dict()
     matrices = sum(tensor.numel() for name, tensor in tensors.items() if name.endswith("weight"))
-    assert encoder_work(config).weights + decoder_work(config).weights == matrices
+    assert sum(work(config).weights for work in NETWORKS) == matrices
 
 
 def test_the_sizes_of_the_paper_s_models() -> None:

@@ -51,7 +51,7 @@ def test_training_lowers_the_loss(tiny_corpus: Corpus, tmp_path: Path) -> None:
 def test_a_gradient_that_is_no_number_stops_the_run(tiny_corpus: Corpus, tmp_path: Path) -> None:
     trainer = Trainer(replace(RECIPE, frames=16, batch=2, continuous_steps=100), tiny_corpus, tmp_path)
     with torch.no_grad():
-        next(trainer.model.parameters()).fill_(float("nan"))
+        next(trainer.model.encoder.parameters()).fill_(float("nan"))
     with pytest.raises(TrainingError, match="the gradient of step 0 is not finite"):
         trainer.train_step()
 
