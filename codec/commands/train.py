@@ -12,10 +12,10 @@ import torch
 from codec.train.adversary import kept
 from codec.train.augment import Corpus
 from codec.train.data import load_clips
-from codec.train.denoising import DenoiserTrainer
 from codec.train.errors import DataError, TrainingError
 from codec.train.loop import Trainer
 from codec.train.recipe import Recipe
+from codec.train.run import Run
 from codec.weights import WeightsError, open_weights
 
 KINDS = ("speech", "noise", "music", "rir")
@@ -92,7 +92,7 @@ def load_corpus(args: argparse.Namespace) -> Corpus:
     return Corpus(**{kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where})
 
 
-def begin(trainer: Trainer | DenoiserTrainer, args: argparse.Namespace) -> None:
+def begin(trainer: Run, args: argparse.Namespace) -> None:
     """From the start or from where it stopped; whoever ends it, the run is saved first."""
     if args.resume:
         trainer.resume()

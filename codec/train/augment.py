@@ -148,14 +148,14 @@ def rms(x: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
 
 
-def level_gain(x: Samples, level_dbfs: float) -> np.float32:
+def _level_gain(x: Samples, level_dbfs: float) -> np.float32:
     """The gain that brings x to an RMS of `level_dbfs`, as far as its peak stays below full scale."""
     gain = 10 ** (level_dbfs / 20) / max(rms(x), 1e-4)
     return np.float32(min(gain, 0.99 / max(float(np.abs(x).max()), 1e-4)))
 
 
 def at_level(x: Samples, level_dbfs: float) -> Samples:
-    return x * level_gain(x, level_dbfs)
+    return x * _level_gain(x, level_dbfs)
 
 
 def _noise_gain(speech: Samples, noise: Samples, snr_db: float) -> np.float32:

@@ -6,7 +6,6 @@ gains in bands, not spectra: a step costs little more than the network, and no b
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
@@ -18,22 +17,21 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm, trange
+from tqdm import trange
 
-from codec.bands import DENOISE_WINDOW
+from codec.bands import DENOISE_WINDOW, LOUDNESS_EXPONENT
 from codec.config import PRESETS
 from codec.denoiser import Denoiser
 from codec.train.augment import Corpus, Mixture, Samples, at_level, draw_noise, draw_voice, rms
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import well_started
-from codec.train.log import CsvLog
 from codec.train.muon import Muon
-from codec.train.team import Team
+from codec.train.recipe import check_preset_and_sizes
+from codec.train.run import Run
 from codec.weights import Weights
 
 COLUMNS = ("loudness", "gain", "grad_norm", "learning_rate")
-LOUDNESS = 0.15  # exponent of powers that are compared
 FLOOR, LEAST_FLOOR = 1e-5, 1e-10  # powers in a band, relative to the example's mean and at the least: what is inaudible
 NOISE_ALONE = 0.1, 0.2  # of the noisy sound's amplitude and strength, beside the speech's: for speech that is silence
 VOICE_ACTIVE = 0.03  # of the peak: what is fainter is a pause, and the ratio of speech to noise is not of pauses
@@ -62,11 +60,8 @@ class DenoiseRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise TrainingError(f"preset {self.preset!r} is not one of {', '.join(PRESETS)}")
-        for name in ("steps", "batch", "frames", "speech_pieces", "noise_pieces", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
+        sizes = ("steps", "batch", "frames", "speech_pieces", "noise_pieces", "learning_rate")
+        check_preset_and_sizes(self.preset, {name: getattr(self, name) for name in sizes})
 
     def rate(self, step: int) -> float:
         """Linear warm-up into half a cosine down to nothing."""
@@ -116,11 +111,14 @@ def draw_pair(
     return scaled, voice * (rms(scaled) / max(rms(noisy), 1e-9))
 
 
-class DenoiserTrainer:
+class DenoiserTrainer(Run):
     """One run in the folder `out`, from scratch or from the denoiser of `start`."""
 
+    columns = COLUMNS
+
     def __init__(self, recipe: DenoiseRecipe, corpus: Corpus, out: Path, start: Weights | None = None) -> None:
-        self.recipe, self.out, self.team = recipe, out, Team()
+        super().__init__(recipe.steps, out)
+        self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
         config = PRESETS[recipe.preset]
@@ -130,37 +128,6 @@ class DenoiserTrainer:
         self.denoiser.to(self.team.device)
         self.optimizer = Muon(self.denoiser.parameters(), lr=recipe.learning_rate)
         self.speech, self.noise = prepare(recipe, corpus, self.rng)
-        self.step, self.stopping = 0, False
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.out / "checkpoint.pt"
-
-    def run(self, save_minutes: float = 5.0) -> None:
-        """Up to the recipe's last step, saving now and then and at the end. Raises KeyboardInterrupt after `stop`."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(total=self.recipe.steps, initial=self.step, unit="step", mininterval=2, disable=not self.team.leads)
-        log = CsvLog(self.out / "log.csv", self.step, columns=COLUMNS) if self.team.leads else None
-        saved = time.monotonic()
-        try:
-            while self.step < self.recipe.steps:
-                figures = self.train_step()
-                if log and (summary := log.add(self.step, figures)):
-                    bar.set_postfix_str(" ".join(f"{name} {value:.3g}" for name, value in summary.items()))
-                bar.update()
-                if any(self.team.gather(self.stopping)):
-                    raise KeyboardInterrupt
-                if time.monotonic() - saved > save_minutes * 60:
-                    self.save()
-                    saved = time.monotonic()
-        finally:
-            self.save()
-            bar.close()
-            self.team.leave()
-
-    def stop(self) -> None:
-        """Ends `run` after the step that it is in."""
-        self.stopping = True
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log. Raises TrainingError where they are no numbers."""
@@ -191,12 +158,12 @@ class DenoiserTrainer:
             means = [power.mean(dim=(1, 2), keepdim=True) for power in (given, wanted)]
             level = torch.maximum(means[1], NOISE_ALONE[0] ** 2 * means[0])
             floor = FLOOR * level + LEAST_FLOOR
-            before, target = ((power + floor) ** LOUDNESS for power in (given, wanted))
+            before, target = ((power + floor) ** LOUDNESS_EXPONENT for power in (given, wanted))
             strength = target.square().mean(dim=(1, 2)) + NOISE_ALONE[1] * before.square().mean(dim=(1, 2))
             right = ((wanted + 1e-3 * floor) / (given + 1e-3 * floor)).clamp(max=1) ** 0.25
             audible = given / (given + 1e-4 * level)
         gains = denoiser.gains(denoiser.loudness(seen[0]), denoiser.network_state(len(noisy)))[0]
-        lack = target - (given * torch.exp(2 * gains) + floor) ** LOUDNESS
+        lack = target - (given * torch.exp(2 * gains) + floor) ** LOUDNESS_EXPONENT
         loudness = (lack.square() * (1 + recipe.taken * (lack > 0))).mean(dim=(1, 2)) / strength
         return loudness.mean(), ((right - torch.exp(gains / 2)).square() * audible).mean()
 

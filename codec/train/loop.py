@@ -3,7 +3,6 @@ decoder alone; resumable to the step."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from codec.bands import INAUDIBLE
 from codec.config import PRESETS
@@ -20,26 +18,27 @@ from codec.train.augment import Corpus, Samples, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, trainable, trained
-from codec.train.log import CsvLog, perplexity
+from codec.train.log import perplexity
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.muon import Muon
 from codec.train.pictures import draw_picture
 from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, weigh_levels
 from codec.train.recipe import Recipe, learning_rate
-from codec.train.team import Team
+from codec.train.run import Run
 from codec.weights import Weights
 
 LEAST_HEARD = 1e-3  # of an example's mean power in a band: what is fainter counts less
 
 
-class Trainer:
+class Trainer(Run):
     """One run in the folder `out`, from scratch or from the weights `start`, with the discriminators `judges` if they
     are those of the recipe."""
 
     def __init__(
         self, recipe: Recipe, corpus: Corpus, out: Path, start: Weights | None = None, judges: Kept | None = None
     ) -> None:
-        self.recipe, self.corpus, self.out, self.team = recipe, corpus, out, Team()
+        super().__init__(recipe.steps, out)
+        self.recipe, self.corpus = recipe, corpus
         torch.manual_seed(recipe.seed)
         self.device = self.team.device
         self.config = PRESETS[recipe.preset]
@@ -56,44 +55,8 @@ class Trainer:
         if self.adversary and judges and judges.fit(recipe):
             self.adversary.start(judges)
         self.rng = np.random.default_rng((recipe.seed, self.team.rank))
-        self.step = 0
         self.settled_at: int | None = None  # the step from which on the encoder is left alone
-        self.stopping = False
         self.vectors: list[Tensor] = []
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.out / "checkpoint.pt"
-
-    def run(self, save_minutes: float = 5.0) -> None:
-        """Trains up to the recipe's last step, saving now and then and at the end. Raises KeyboardInterrupt after
-        `stop`, in every process of a team though one alone was told."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(total=self.recipe.steps, initial=self.step, unit="step", mininterval=2, disable=not self.team.leads)
-        log = CsvLog(self.out / "log.csv", self.step) if self.team.leads else None
-        saved = time.monotonic()
-        try:
-            while self.step < self.recipe.steps:
-                figures = self.train_step()
-                if log and (summary := log.add(self.step, figures)):
-                    bar.set_postfix_str(" ".join(f"{name} {value:.3g}" for name, value in summary.items()))
-                bar.update()
-                due = time.monotonic() - saved > save_minutes * 60
-                wishes = self.team.gather((due, self.stopping))
-                if any(stopping for _, stopping in wishes):
-                    raise KeyboardInterrupt
-                if any(due for due, _ in wishes):
-                    self.save()
-                    self.draw()
-                    saved = time.monotonic()
-        finally:
-            self.save()
-            bar.close()
-            self.team.leave()
-
-    def stop(self) -> None:
-        """Ends `run` after the step that it is in; for signals, which find each process of a team somewhere else."""
-        self.stopping = True
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log."""
@@ -114,6 +77,11 @@ class Trainer:
         self.step += 1
         self.average.update(self.model)
         return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+
+    def save_midway(self) -> None:
+        """With a picture."""
+        self.save()
+        self.draw()
 
     def draw(self) -> None:
         """Pictures of what the averaged model makes of one clip, always the same."""

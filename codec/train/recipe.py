@@ -42,11 +42,8 @@ class Recipe:
     mixture: Mixture = field(default_factory=Mixture)
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise TrainingError(f"preset {self.preset!r} is not one of {', '.join(PRESETS)}")
-        for name in ("steps", "batch", "frames", "warmup_steps", "learning_rate", "final_learning_rate"):
-            if getattr(self, name) <= 0:
-                raise TrainingError(f"{name.replace('_', ' ')} {getattr(self, name):g} is not above 0")
+        sizes = ("steps", "batch", "frames", "warmup_steps", "learning_rate", "final_learning_rate")
+        check_preset_and_sizes(self.preset, {name: getattr(self, name) for name in sizes})
         if not 0 <= self.settle <= 1:
             raise TrainingError(f"settle {self.settle:g} is no share of the steps, from 0 to 1")
 
@@ -54,6 +51,15 @@ class Recipe:
     def settle_from(self) -> int:
         """The step from which on codebooks and decoder alone learn; with a quantizer, so that there is a codebook."""
         return max(self.steps - round(self.settle * self.steps), self.continuous_steps + 1)
+
+
+def check_preset_and_sizes(preset: str, sizes: dict[str, float]) -> None:
+    """Raises TrainingError for a preset that there is not, or a size by its name that is not above 0."""
+    if preset not in PRESETS:
+        raise TrainingError(f"preset {preset!r} is not one of {', '.join(PRESETS)}")
+    for name, size in sizes.items():
+        if size <= 0:
+            raise TrainingError(f"{name.replace('_', ' ')} {size:g} is not above 0")
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
