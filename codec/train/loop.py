@@ -22,7 +22,7 @@ from codec.train.log import perplexity
 from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.muon import Muon
 from codec.train.pictures import draw_picture
-from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, weigh_levels
+from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, steady, weigh_levels
 from codec.train.recipe import Recipe, learning_rate
 from codec.train.run import Run
 from codec.weights import Weights
@@ -74,6 +74,8 @@ class Trainer(Run):
         if not np.isfinite(norm):
             raise TrainingError(f"the gradient of step {self.step} is not finite : {figures}")
         self.optimizer.step()
+        if self.step >= recipe.continuous_steps and self.settled_at is None:
+            self.codebooks.balance(self.model.quantizer, self.average.model.quantizer)
         self.step += 1
         self.average.update(self.model)
         return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}
@@ -103,7 +105,7 @@ class Trainer(Run):
         if self.step < self.recipe.continuous_steps:
             self._collect(z)
         else:
-            quantized = self.codebooks(z, self._draw_n_q(size))
+            quantized = self.codebooks(steady(z, self.config.projected), self._draw_n_q(size))
             z = quantized.z
             if self.settled_at is None:
                 backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]

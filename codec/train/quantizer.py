@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from codec.train.team import Team
 
 DECAY = 0.99  # of the moving averages that are the codebooks
 LEVEL_SHARE = 0.8  # of a learned number's deviation is what a level's is brought to: so it gets about its share of bits
+BALANCE_DECAY = 0.99  # of the moving averages of what learned numbers and levels vary by
+BALANCE_STEP = 0.01  # of how far their ratio's logarithm is from where it belongs is made up for in one update
 
 
 def settling_decay(updates: int) -> float:
@@ -66,6 +69,38 @@ def weigh_levels(quantizer: ResidualVectorQuantizer, levels: Tensor, deviation: 
     quantizer.level_scale.copy_(scale)
 
 
+@torch.no_grad()
+def scale_levels(quantizer: ResidualVectorQuantizer, factor: float) -> None:
+    """Multiplies levels, from projection to codebooks; what comes out behind these stays."""
+    quantizer.level_scale.mul_(factor)
+    quantizer.codebooks[..., -quantizer.bands :] *= factor
+    quantizer.project_out.weight[:, -quantizer.bands :].div_(factor)
+
+
+def steady(z: Tensor, learned: int) -> Tensor:
+    """Projected embeddings z [B, d, T] as they are, but of the gradient by the first `learned` numbers the part is gone
+    that would make them louder or fainter all alike. Entries are means and so smaller than what they stand for: the
+    decoder asks for more, and passed straight through that would make the encoder louder without end."""
+    return cast(Tensor, Steady.apply(z, learned))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+
+class Steady(torch.autograd.Function):
+    """Nothing forward, a projection backward."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, learned: int) -> Tensor:
+        ctx.learned = learned
+        ctx.save_for_backward(z)
+        return z.view_as(z)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (z,) = ctx.saved_tensors
+        learned, levels, along = gradient[:, : ctx.learned], gradient[:, ctx.learned :], z[:, : ctx.learned]
+        growth = (learned * along).sum() / along.square().sum().clamp(min=1e-12)
+        return torch.cat([learned - growth * along, levels], dim=1), None
+
+
 @dataclass(frozen=True)
 class Quantized:
     """z [B, d, T] as the decoder sees it, gradients passing straight through; the commitment loss; codes [N, Q]."""
@@ -89,13 +124,15 @@ class CodebookTrainer:
         books = quantizer.codebooks
         self.usage = torch.ones(books.shape[:2], device=books.device)
         self.sums = books.clone()
+        self.variances = torch.zeros(2, device=books.device)  # of learned numbers and of levels, averaged
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {"usage": self.usage, "sums": self.sums}
+        return {"usage": self.usage, "sums": self.sums, "variances": self.variances}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self.usage.copy_(state["usage"])
         self.sums.copy_(state["sums"])
+        self.variances.copy_(state.get("variances", torch.zeros(2)))
 
     @torch.no_grad()
     def start(self, vectors: Tensor, iterations: int = 6) -> None:
@@ -140,8 +177,22 @@ class CodebookTrainer:
         return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
 
     @torch.no_grad()
+    def balance(self, *quantizers: ResidualVectorQuantizer) -> None:
+        """Keeps levels' share of the bits in `quantizers`: louder numbers get more of them, so where learned ones have
+        drifted levels follow, little by little. Were the encoder's projection scaled instead, the smaller it became
+        the faster it would turn."""
+        learned, levels = self.variances.clamp(min=1e-12).sqrt().tolist()
+        factor = (LEVEL_SHARE * learned / levels) ** BALANCE_STEP
+        for quantizer in quantizers:
+            scale_levels(quantizer, factor)
+        self.sums[..., -self.quantizer.bands :] *= factor
+        self.variances[1] *= factor**2
+
+    @torch.no_grad()
     def _learn(self, codes: Tensor, vectors: Tensor) -> None:
         """codes [Q, N] that were chosen for vectors [Q, N, d]; one message to the team for all codebooks."""
+        learned, levels = vectors[0].tensor_split([self.quantizer.project_in.out_channels], dim=1)
+        self.variances.lerp_(torch.stack([learned.var(), levels.var()]), 1 - BALANCE_DECAY)
         count, size = codes.shape[1], self.usage.shape[1]
         share = count / size  # what every entry would get of an even split
         entries = (codes + size * torch.arange(len(codes), device=codes.device)[:, None]).flatten()
@@ -149,7 +200,7 @@ class CodebookTrainer:
         self.usage.mul_(self.decay).add_(counts / share, alpha=1 - self.decay)
         self.sums.mul_(self.decay)
         self.sums.flatten(0, 1).index_add_(0, entries, vectors.flatten(0, 1), alpha=(1 - self.decay) / share)
-        self.team.average([self.usage, self.sums])
+        self.team.average([self.usage, self.sums, self.variances])
         book, entry = torch.nonzero(self.usage < self.revive_below, as_tuple=True)
         if len(book) > 0:
             self.sums[book, entry] = vectors[book, torch.randint(count, (len(book),), device=codes.device)]

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from codec.train.log import COLUMNS, CsvLog
@@ -20,6 +21,7 @@ class Run(ABC):
     def __init__(self, steps: int, out: Path) -> None:
         self.steps, self.out, self.team = steps, out, Team()
         self.step, self.stopping = 0, False
+        torch.set_flush_denormal(True)  # numbers below 1e-38 make a step up to ten times slower, and nothing else
 
     @property
     def checkpoint(self) -> Path:

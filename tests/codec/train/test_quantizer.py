@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from codec.rvq import ResidualVectorQuantizer
-from codec.train.quantizer import DECAY, CodebookTrainer, Whitening, settling_decay, weigh_levels
+from codec.train.quantizer import (
+    DECAY,
+    LEVEL_SHARE,
+    CodebookTrainer,
+    Whitening,
+    settling_decay,
+    steady,
+    weigh_levels,
+)
 from codec.train.team import Team
 from tests.codec.models import SMALL
 
@@ -67,6 +75,37 @@ def test_levels_get_the_deviation_that_is_asked_for_and_the_decoder_sees_what_it
         assert float(levels.std()) == pytest.approx(deviation, rel=1e-3)
         torch.testing.assert_close(levels.mean(dim=1), torch.zeros(SMALL.bands), rtol=0, atol=1e-3)
         torch.testing.assert_close(quantizer.project_back(quantized)[:, -SMALL.bands :], z[:, -SMALL.bands :])
+
+
+def test_an_encoder_that_gets_louder_takes_no_bits_from_levels() -> None:
+    torch.manual_seed(0)
+    quantizer = ResidualVectorQuantizer(SMALL).requires_grad_(False)
+    trainer = CodebookTrainer(quantizer, Team())
+    z, whole = torch.randn(1, SMALL.dimension + SMALL.bands, 500), torch.tensor([SMALL.quantizers])
+    trainer.start(quantizer.project(z)[0].T)
+    for _ in range(1500):
+        quantizer.project_in.weight *= 1.0005
+        quantizer.project_in.bias *= 1.0005
+        codes = trainer(quantizer.project(z), whole).codes.T[None]
+        heard = quantizer.decode(codes)
+        trainer.balance(quantizer)
+        torch.testing.assert_close(quantizer.decode(codes), heard, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(trainer.sums / trainer.usage[..., None], quantizer.codebooks, rtol=1e-3, atol=1e-3)
+    learned, levels = quantizer.project(z)[0].split((SMALL.projected, SMALL.bands))
+    assert LEVEL_SHARE * 0.7 < float(levels.std() / learned.std()) < LEVEL_SHARE * 1.1
+
+
+def test_no_gradient_makes_all_learned_numbers_louder() -> None:
+    torch.manual_seed(0)
+    z, wanted = torch.randn(2, 3, 6, 50).unbind()
+    wanted = wanted + 0.7 * z
+    seen = z.clone().requires_grad_()
+    (steady(seen, 4) * wanted).sum().backward()
+    assert seen.grad is not None
+    assert float((seen.grad * z)[:, :4].sum()) == pytest.approx(0, abs=1e-3)
+    torch.testing.assert_close(seen.grad[:, 4:], wanted[:, 4:])
+    taken = (wanted - seen.grad)[:, :4] / z[:, :4]
+    torch.testing.assert_close(taken, taken.mean().expand_as(taken), rtol=1e-2, atol=1e-2)
 
 
 def test_gradients_pass_straight_through(trainer: CodebookTrainer, vectors: torch.Tensor) -> None:
