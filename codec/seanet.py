@@ -157,15 +157,16 @@ class Decoder(Stack):
 
     def step(self, z: Tensor, state: State) -> tuple[Tensor, State]:
         """z [B, D, T], state -> pcm [B, 1, T * hop], next state."""
-        network, equalizer = state[: -Equalizer.states], state[-Equalizer.states :]
-        pcm, wanted, after = self.unequalized(z, network)
-        pcm, kept = self.equalizer.step(pcm, self.equalizer.emphasised(wanted), equalizer)
-        return pcm, (*after, *kept)
+        states = iter(state)
+        pcm, wanted, after = self.unfiltered(z, states)
+        pcm, filtered = self.postfilter.step(pcm, (next(states), next(states)))
+        pcm, kept = self.equalizer.step(pcm, self.equalizer.emphasised(wanted), tuple(states))
+        return pcm, (*after, *filtered, *kept)
 
-    def unequalized(self, z: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """z [B, D, T], state but for the equalizer's -> pcm [B, 1, T * hop] as network and postfilter make it, the log
-        powers [B, bands, T] that it shall have, next state."""
-        states, after = iter(state), list[Tensor]()
+    def unfiltered(self, z: Tensor, states: Iterator[Tensor]) -> tuple[Tensor, Tensor, State]:
+        """z [B, D, T], states of which those of the filters are left -> pcm [B, 1, T * hop] as the network makes it,
+        the log powers [B, bands, T] that it shall have, next states."""
+        after = list[Tensor]()
         learned, levels = z[:, : -self.bands], z[:, -self.bands :]
         x, first = self.first.step(learned, next(states))
         after.append(first)
@@ -174,5 +175,4 @@ class Decoder(Stack):
             x = block.step(x, states, after)
         pcm, last = self.last.step(F.elu(x.float()), next(states))
         correction, kept = self.correction.step(levels, next(states))
-        pcm, filtered = self.postfilter.step(pcm / self.level, (next(states), next(states)))
-        return pcm, log_powers(levels) + correction, (*after, last, kept, *filtered)
+        return pcm / self.level, log_powers(levels) + correction, (*after, last, kept)

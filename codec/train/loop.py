@@ -113,7 +113,7 @@ class Trainer(Run):
             figures["perplexity"] = perplexity(quantized.codes[:, 0])
         z = self.model.quantizer.project_back(z)
         decoder = self.model.decoder
-        pcm, wanted, _ = decoder.unequalized(z, decoder.initial_state(size))
+        pcm, wanted, _ = decoder.unfiltered(z, iter(decoder.initial_state(size)))
         raw = pcm[:, 0]
         heads = [value.detach().requires_grad_() for value in (raw, wanted)]
         judged = self._equalize_and_judge(target, *heads)
