@@ -21,7 +21,6 @@ class Run(ABC):
     def __init__(self, steps: int, out: Path) -> None:
         self.steps, self.out, self.team = steps, out, Team()
         self.step, self.stopping = 0, False
-        torch.set_flush_denormal(True)  # numbers below 1e-38 make a step up to ten times slower, and nothing else
 
     @property
     def checkpoint(self) -> Path:
@@ -50,6 +49,7 @@ class Run(ABC):
         bar = tqdm(total=self.steps, initial=self.step, unit="step", mininterval=2, disable=not self.team.leads)
         log = CsvLog(self.out / "log.csv", self.step, columns=self.columns) if self.team.leads else None
         saved = time.monotonic()
+        torch.set_flush_denormal(True)  # numbers below 1e-38 make a step up to ten times slower, and nothing else
         try:
             while self.step < self.steps:
                 figures = self.train_step()
@@ -64,6 +64,7 @@ class Run(ABC):
                     self.save_midway()
                     saved = time.monotonic()
         finally:
+            torch.set_flush_denormal(False)
             self.save()
             bar.close()
             self.team.leave()
