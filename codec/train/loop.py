@@ -75,7 +75,7 @@ class Trainer(Run):
             raise TrainingError(f"the gradient of step {self.step} is not finite : {figures}")
         self.optimizer.step()
         if self.step >= recipe.continuous_steps and self.settled_at is None:
-            self.codebooks.balance(self.model.quantizer, self.average.model.quantizer)
+            self.codebooks.balance(self.average.model.quantizer)
         self.step += 1
         self.average.update(self.model)
         return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}

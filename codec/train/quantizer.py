@@ -64,13 +64,12 @@ def weigh_levels(quantizer: ResidualVectorQuantizer, levels: Tensor, deviation: 
     mean, scale = levels.mean(dim=0), deviation / (levels - levels.mean(dim=0)).std().clamp(min=1e-6)
     columns = after.weight[:, -quantizer.bands :, 0]
     after.bias.add_(columns @ ((mean - quantizer.level_offset) * quantizer.level_scale))
-    after.weight[:, -quantizer.bands :, 0] = columns * (quantizer.level_scale / scale)
     quantizer.level_offset.copy_(mean)
-    quantizer.level_scale.copy_(scale)
+    scale_levels(quantizer, scale / quantizer.level_scale)
 
 
 @torch.no_grad()
-def scale_levels(quantizer: ResidualVectorQuantizer, factor: float) -> None:
+def scale_levels(quantizer: ResidualVectorQuantizer, factor: float | Tensor) -> None:
     """Multiplies levels, from projection to codebooks; what comes out behind these stays."""
     quantizer.level_scale.mul_(factor)
     quantizer.codebooks[..., -quantizer.bands :] *= factor
@@ -177,13 +176,13 @@ class CodebookTrainer:
         return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
 
     @torch.no_grad()
-    def balance(self, *quantizers: ResidualVectorQuantizer) -> None:
-        """Keeps levels' share of the bits in `quantizers`: louder numbers get more of them, so where learned ones have
-        drifted levels follow, little by little. Were the encoder's projection scaled instead, the smaller it became
-        the faster it would turn."""
+    def balance(self, average: ResidualVectorQuantizer) -> None:
+        """Keeps levels' share of the bits, in the quantizer and in its average: louder numbers get more of them, so
+        where learned ones have drifted levels follow, little by little. Were the encoder's projection scaled instead,
+        the smaller it became the faster it would turn."""
         learned, levels = self.variances.clamp(min=1e-12).sqrt().tolist()
         factor = (LEVEL_SHARE * learned / levels) ** BALANCE_STEP
-        for quantizer in quantizers:
+        for quantizer in (self.quantizer, average):
             scale_levels(quantizer, factor)
         self.sums[..., -self.quantizer.bands :] *= factor
         self.variances[1] *= factor**2
@@ -191,7 +190,7 @@ class CodebookTrainer:
     @torch.no_grad()
     def _learn(self, codes: Tensor, vectors: Tensor) -> None:
         """codes [Q, N] that were chosen for vectors [Q, N, d]; one message to the team for all codebooks."""
-        learned, levels = vectors[0].tensor_split([self.quantizer.project_in.out_channels], dim=1)
+        learned, levels = vectors[0].tensor_split([-self.quantizer.bands], dim=1)
         self.variances.lerp_(torch.stack([learned.var(), levels.var()]), 1 - BALANCE_DECAY)
         count, size = codes.shape[1], self.usage.shape[1]
         share = count / size  # what every entry would get of an even split

@@ -89,6 +89,8 @@ def test_two_calls_are_held_and_measured(server: tuple[str, int], tmp_path: Path
     assert status == 0
     assert report["sound"]["alike_percent"] >= 75
     assert report["mouth_to_ear_ms"]["p50"] > 1000 / 75  # a frame must be whole before it goes anywhere
+    if report["load"]["late_ms"]["most"] < 1000 / 75:  # of a frame sent late a stand-in may be heard before it
+        assert report["mouth_to_ear_ms"]["least"] > 1000 / 75
 
 
 def test_a_bad_network_is_felt(server: tuple[str, int]) -> None:

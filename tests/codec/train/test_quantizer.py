@@ -1,18 +1,12 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from codec.rvq import ResidualVectorQuantizer
-from codec.train.quantizer import (
-    DECAY,
-    LEVEL_SHARE,
-    CodebookTrainer,
-    Whitening,
-    settling_decay,
-    steady,
-    weigh_levels,
-)
+from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, steady, weigh_levels
 from codec.train.team import Team
 from tests.codec.models import SMALL
 
@@ -83,15 +77,18 @@ def test_an_encoder_that_gets_louder_takes_no_bits_from_levels() -> None:
     trainer = CodebookTrainer(quantizer, Team())
     z, whole = torch.randn(1, SMALL.dimension + SMALL.bands, 500), torch.tensor([SMALL.quantizers])
     trainer.start(quantizer.project(z)[0].T)
+    average = deepcopy(quantizer)
     for _ in range(1500):
         quantizer.project_in.weight *= 1.0005
         quantizer.project_in.bias *= 1.0005
         codes = trainer(quantizer.project(z), whole).codes.T[None]
         heard = quantizer.decode(codes)
-        trainer.balance(quantizer)
+        trainer.balance(average)
         torch.testing.assert_close(quantizer.decode(codes), heard, rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(trainer.sums / trainer.usage[..., None], quantizer.codebooks, rtol=1e-3, atol=1e-3)
     learned, levels = quantizer.project(z)[0].split((SMALL.projected, SMALL.bands))
+    torch.testing.assert_close(average.level_scale, quantizer.level_scale)
+    torch.testing.assert_close(average.project_out.weight, quantizer.project_out.weight)
     assert LEVEL_SHARE * 0.7 < float(levels.std() / learned.std()) < LEVEL_SHARE * 1.1
 
 
