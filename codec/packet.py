@@ -19,6 +19,7 @@ from codec.codebits import (
     payload_bytes,
     unpack_codes,
 )
+from codec.entropy import CodeModel
 from codec.redundancy import Copy, check_copies, copies_bytes, copies_from_bytes, copies_to_bytes
 
 __all__ = ["CODE_BITS", "MAX_FRAMES", "MAX_QUANTIZERS", "Copy", "Packet", "PacketError", "payload_bytes"]
@@ -31,9 +32,9 @@ HEADER = Struct(">BBHHIBB")  # version, flags, model, sequence, first frame inde
 FLAG_DENOISED = 1
 FLAG_SILENCE = 2
 FLAG_REDUNDANCY = 4
-RESERVED_FLAGS = {8: "entropy"}
+FLAG_ENTROPY = 8
 
-_KNOWN_FLAGS = FLAG_DENOISED | FLAG_SILENCE | FLAG_REDUNDANCY
+_KNOWN_FLAGS = FLAG_DENOISED | FLAG_SILENCE | FLAG_REDUNDANCY | FLAG_ENTROPY
 
 
 def short_model_id(model_id: str) -> int:
@@ -49,7 +50,8 @@ class Packet:
     """The codes of one group of frames: `codes[quantizer][frame]`, each 0 to 1023.
 
     A silence packet has no codes; `silence_frames` says for how many frames comfort noise is to be played. `copies` are
-    older frames once more, at few quantizers, newest first.
+    older frames once more, at few quantizers, newest first. `coded` are the codes of a packet of one frame as they are
+    sent, where they are entropy-coded (`entropy_coded` makes them so).
     Raises PacketError where a field is out of its range.
     """
 
@@ -61,6 +63,7 @@ class Packet:
     denoised: bool = False
     silence_frames: int = 0
     copies: tuple[Copy, ...] = ()
+    coded: bytes = b""
 
     def __post_init__(self) -> None:
         frames = self.frames
@@ -71,6 +74,8 @@ class Packet:
         check_codes(self.codes, self.n_q, frames)
         if self.copies:
             check_copies(self.copies)
+        if self.coded:
+            check_range("frame count of entropy-coded codes", frames, 1, 1)
 
     @property
     def frames(self) -> int:
@@ -85,23 +90,35 @@ class Packet:
 
     @property
     def payload_bits(self) -> int:
-        """Code bits, without header, copies and padding."""
-        return self.n_q * self.frames * CODE_BITS
+        """Code bits, without header, copies and padding; of entropy-coded codes, eight for each of their bytes."""
+        return 8 * len(self.coded) or self.n_q * self.frames * CODE_BITS
 
     @property
     def wire_bytes(self) -> int:
         """The length of `to_bytes()`."""
-        return HEADER.size + copies_bytes(self.copies) + payload_bytes(self.n_q, self.frames)
+        return HEADER.size + copies_bytes(self.copies) + self.payload_bytes
+
+    @property
+    def payload_bytes(self) -> int:
+        """What the codes take, padding included."""
+        return len(self.coded) or payload_bytes(self.n_q, self.frames)
+
+    def entropy_coded(self, model: CodeModel) -> Packet:
+        """The same packet of one frame, its codes entropy-coded if that makes it shorter."""
+        coded = model.encode([row[0] for row in self.codes])
+        return replace(self, coded=coded) if len(coded) < payload_bytes(self.n_q, 1) else self
 
     def to_bytes(self) -> bytes:
         flags = FLAG_DENOISED * self.denoised | FLAG_SILENCE * self.silence | FLAG_REDUNDANCY * bool(self.copies)
+        flags |= FLAG_ENTROPY * bool(self.coded)
         header = HEADER.pack(VERSION, flags, self.model_id, self.sequence, self.frame_index, self.n_q, self.frames)
         copies = copies_to_bytes(self.copies) if self.copies else b""
-        return header + copies + pack_codes(self.codes, self.n_q, self.frames)
+        return header + copies + (self.coded or pack_codes(self.codes, self.n_q, self.frames))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Packet:
-        """Parses one whole packet. Raises PacketError, which names what was wrong; nothing else."""
+    def from_bytes(cls, data: bytes, model: CodeModel | None = None) -> Packet:
+        """Parses one whole packet; entropy-coded codes need the tables of their model. Raises PacketError, which names
+        what was wrong; nothing else."""
         if len(data) < HEADER.size:
             raise PacketError(f"packet of {len(data)} bytes is shorter than its header of {HEADER.size}")
         version, flags, model_id, sequence, frame_index, n_q, frames = HEADER.unpack_from(data)
@@ -112,15 +129,19 @@ class Packet:
         silence = bool(flags & FLAG_SILENCE)
         _check_shape(n_q, frames, silence)
         copies, start = copies_from_bytes(data, HEADER.size) if flags & FLAG_REDUNDANCY else ((), HEADER.size)
+        denoised = bool(flags & FLAG_DENOISED)
+        if flags & FLAG_ENTROPY:
+            codes = _entropy_coded(data[start:], n_q, frames, model)
+            return cls(sequence, frame_index, n_q, codes, model_id, denoised, 0, copies, data[start:])
         expected = start + payload_bytes(n_q, frames)
         if len(data) != expected:
             raise PacketError(f"packet has {len(data)} bytes; n_q {n_q} with {frames} frames takes {expected}")
-        denoised = bool(flags & FLAG_DENOISED)
         codes = unpack_codes(data[start:], n_q, frames)
         return cls(sequence, frame_index, n_q, codes, model_id, denoised, frames if silence else 0, copies)
 
     def with_n_q(self, n_q: int) -> Packet:
         """The same frames at a lower bitrate: keeps the first `n_q` quantizers, of copies too. Silence stays silence.
+        What was entropy-coded no longer is.
 
         Raises PacketError if the packet has fewer.
         """
@@ -129,7 +150,7 @@ class Packet:
             return replace(self, copies=copies)
         if not 1 <= n_q <= self.n_q:
             raise PacketError(f"packet with n_q {self.n_q} can't be cut to {n_q}")
-        return replace(self, n_q=n_q, codes=self.codes[:n_q], copies=copies)
+        return replace(self, n_q=n_q, codes=self.codes[:n_q], copies=copies, coded=b"")
 
     def copied(self) -> Iterator[Packet]:
         """The copies, each as a packet of its own, as it might have come; the sequence is that of this packet."""
@@ -156,7 +177,19 @@ def _check_shape(n_q: int, frames: int, silence: bool) -> None:
         check_range("n_q", n_q, 1, MAX_QUANTIZERS)
 
 
+def _entropy_coded(data: bytes, n_q: int, frames: int, model: CodeModel | None) -> CodeRows:
+    """-> the codes. Raises PacketError."""
+    if frames != 1 or n_q == 0:
+        raise PacketError(f"packet of {frames} frames with n_q {n_q}: entropy-coded are codes of one frame")
+    if model is None:
+        raise PacketError("packet is entropy-coded, and the tables of its model are not here")
+    if not 0 < len(data) < payload_bytes(n_q, 1):
+        raise PacketError(f"packet has {len(data)} bytes of entropy-coded codes; without that, n_q {n_q} takes "
+                          f"{payload_bytes(n_q, 1)}")
+    return tuple((code,) for code in model.decode(data, n_q))
+
+
 def _unknown_flags(flags: int) -> str:
     unknown = [bit for bit in (1 << shift for shift in range(8)) if flags & bit & ~_KNOWN_FLAGS]
-    names = ", ".join(RESERVED_FLAGS.get(bit, f"bit {bit:#04x}") for bit in unknown)
+    names = ", ".join(f"bit {bit:#04x}" for bit in unknown)
     return f"packet flags {flags:#04x} ask for what version {VERSION} does not define: {names}"

@@ -6,18 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from codec.config import CodecConfig, search_paths
+from codec.entropy import even_frequencies
 
 
 class ResidualVectorQuantizer(nn.Module):
     """Embeddings to codes and back. Each quantizer codes what the ones before it left over.
 
     One projection stands before all quantizers and one back after them (docs/decisions). It leaves levels alone: they
-    stand beside what is projected, on a scale that says how many bits they get.
+    stand beside what is projected, on a scale that says how many bits they get. How likely codes are (codec/entropy.py)
+    is kept here, too, and used by neither.
     """
 
     codebooks: Tensor
     level_offset: Tensor
     level_scale: Tensor
+    frequencies: Tensor
+    classes: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -28,6 +32,8 @@ class ResidualVectorQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.randn(shape) / config.code_dimension**0.5)
         self.register_buffer("level_offset", torch.zeros(config.bands))
         self.register_buffer("level_scale", torch.ones(()))
+        self.register_buffer("frequencies", torch.from_numpy(even_frequencies(config.quantizers, config.codebook_size)))
+        self.register_buffer("classes", torch.zeros(config.codebook_size, dtype=torch.uint8))
 
     def project(self, z: Tensor) -> Tensor:
         """Embeddings [B, D, T] -> what is quantized, [B, d, T]."""

@@ -25,7 +25,8 @@ SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
 class StreamEncoder:
     """PCM in, packets out. Belongs to one thread; that thread may change `n_q` and denoising at any time.
 
-    With `variable`, `n_q` is what frames get in the mean (codec/ratecontrol.py). Raises ValueError where that can't be:
+    With `variable`, codes are entropy-coded, and `n_q` says how many bytes frames get in the mean: as many as so many
+    codes take that are not (codec/ratecontrol.py). Raises ValueError where that can't be:
     the frames of one packet have one number of quantizers.
     """
 
@@ -132,6 +133,9 @@ class StreamEncoder:
         codes = tuple(zip(*[frame.tolist() for frame in self._group], strict=True))
         copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
         packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, self.denoise, copies=copies)
+        if self._rate_control:
+            packet = packet.entropy_coded(self.engine.code_model)
+            self._rate_control.account(packet.payload_bytes)
         self._sent.append(packet)
         self.sequence = (self.sequence + 1) % SEQUENCE_MODULUS
         self._group = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.export import averaged, export, keep_discriminators, with_denoiser
+from codec.train.export import averaged, blended, export, keep_discriminators, with_denoiser
 from codec.weights import WeightsError, open_weights
 
 HELP = """Write the averaged weights of a training checkpoint as safetensors and step graphs; a denoiser's checkpoint
@@ -18,6 +18,8 @@ ERRORS = (TrainingError, WeightsError, OSError)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of a training run")
     parser.add_argument("folder", type=Path, help="where the weights go")
+    text = "of the decoder, the run's; the rest is of the one in the folder, with which the run began (default 1)"
+    parser.add_argument("--share", type=float, default=1.0, help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,7 +27,10 @@ def run(args: argparse.Namespace) -> int:
     if "denoiser" in checkpoint:
         model_id = export(with_denoiser(open_weights(args.folder), checkpoint, args.checkpoint), args.folder)
     else:
-        model_id = export(averaged(checkpoint, args.checkpoint), args.folder)
+        model = averaged(checkpoint, args.checkpoint)
+        if args.share != 1:
+            model = blended(model, open_weights(args.folder), args.share)
+        model_id = export(model, args.folder)
         keep_discriminators(checkpoint, args.folder)
     print(f"model {model_id} in {args.folder}")
     return 0

@@ -6,11 +6,13 @@ import argparse
 import signal
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from codec.train.adversary import kept
 from codec.train.augment import Corpus
+from codec.train.checkpoint import read_checkpoint
 from codec.train.data import load_clips
 from codec.train.errors import DataError, TrainingError
 from codec.train.loop import Trainer
@@ -23,18 +25,23 @@ ERRORS = (TrainingError, WeightsError, OSError)
 HELP = "Train a codec on folders of speech, noise, music and room impulse responses."
 
 
-def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
-    """What training of any kind has in common."""
+def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the sounds are."""
     parser.add_argument("--data", type=Path, help="folder with speech/, noise/, music/ and rir/")
     for name in KINDS:
         own = f"folders of {name}, in place of the one in --data"
         parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FOLDER", help=own)
+    parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
+
+
+def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
+    """What training of any kind has in common."""
+    add_folder_arguments(parser)
     parser.add_argument("--preset", default="base", help="base or large")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint.pt, log.csv, cache/")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
-    parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
 
@@ -63,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
     if args.discriminators:
         given["discriminators"] = tuple(args.discriminators)
-    recipe = replace(Recipe(), **{name: value for name, value in given.items() if value is not None})
+    begun = _begun(args) if args.resume else {}
+    recipe = replace(Recipe(), **begun, **{name: value for name, value in given.items() if value is not None})
     judges = kept(args.start) if args.start else None
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
@@ -82,13 +90,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _begun(args: argparse.Namespace) -> dict[str, Any]:
+    """When the run that goes on had its quantizer come in, when its discriminators, and which, unless that is told
+    anew: one that began with weights had all from its first step. Raises TrainingError where there is no such run."""
+    recipe = read_checkpoint(args.out / "checkpoint.pt")["recipe"]
+    names = ("continuous_steps", "adversarial_from", "discriminators", "discriminator_channels")
+    return {name: recipe[name] for name in names if name in recipe and getattr(args, name) is None}
+
+
 def load_corpus(args: argparse.Namespace) -> Corpus:
     """Raises DataError. Sets the number of threads, too, before anything is computed."""
     if args.threads < 1:
         raise TrainingError(f"threads {args.threads} is not above 0")
     torch.set_num_threads(args.threads)
+    return open_corpus(args, args.out / "cache")
+
+
+def open_corpus(args: argparse.Namespace, cache: Path) -> Corpus:
+    """The sounds in the folders that `args` name, decoded into `cache`. Raises DataError."""
     folders = {kind: _folders(args, kind) for kind in KINDS}
-    cache, exclude = args.out / "cache", tuple(args.exclude)
+    exclude = tuple(args.exclude)
     return Corpus(**{kind: load_clips(where, cache, exclude) for kind, where in folders.items() if where})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import CodecConfig
+from codec.entropy import CodeModel
 
 Pcm = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -52,6 +53,7 @@ class Engine(Protocol):
     precision: str
     model_id: str
     config: CodecConfig
+    code_model: CodeModel
 
     def encoder_state(self) -> State:
         """The state of an encoder before its first frame."""

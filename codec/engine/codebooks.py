@@ -1,14 +1,28 @@
-"""The residual search in numpy: for engines whose networks stop at the projected embedding."""
+"""Codebooks in numpy: the residual search, for engines whose networks stop at the projected embedding, and tables of
+how likely codes are, for all of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import search_paths
 from codec.engine.base import Codes
+from codec.entropy import CodeModel
+from codec.weights import WeightsError
 
 Vector = NDArray[np.float32]
+
+
+def code_model_of(tensors: Mapping[str, NDArray[Any]]) -> CodeModel:
+    """The model of codes that lies in a set of weights. Raises WeightsError where there is none."""
+    try:
+        return CodeModel(tensors["quantizer.frequencies"], tensors["quantizer.classes"])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"the tensors do not say how likely codes are: {error}") from None
 
 
 class Codebooks:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
-from codec.engine.codebooks import Codebooks
+from codec.engine.codebooks import Codebooks, code_model_of
 from codec.weights import Weights
 
 Tensors = list[NDArray[np.float32]]
@@ -50,7 +50,9 @@ class OnnxEngine:
         self.config, self.model_id = weights.config, weights.model_id
         self._encoder = StepGraph(str(weights.file("encoder.onnx")), ("pcm", "denoise"))
         self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z",))
-        self._codebooks = Codebooks(load_file(weights.file("model.safetensors"))["quantizer.codebooks"])
+        tensors = load_file(weights.file("model.safetensors"))
+        self._codebooks = Codebooks(tensors["quantizer.codebooks"])
+        self.code_model = code_model_of(tensors)
 
     def encoder_state(self) -> Tensors:
         return self._encoder.initial_state()

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
+from codec.entropy import CodeModel
 from codec.model import SoundStream
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
@@ -27,6 +28,8 @@ class TorchEngine:
             self.model.load_state_dict(load_file(weights.file("model.safetensors")))
         except RuntimeError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
+        quantizer = self.model.quantizer
+        self.code_model = CodeModel(quantizer.frequencies.numpy(), quantizer.classes.numpy())
 
     def encoder_state(self) -> State:
         return self.model.encoder_state(1)

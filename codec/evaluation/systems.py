@@ -58,7 +58,7 @@ class Thinline:
         sent = [packet.to_bytes() for packet in encoder.push(pcm) + encoder.flush()]
         decoder = StreamDecoder(self.engine)
         sound = []
-        for packet in map(Packet.from_bytes, sent):
+        for packet in (Packet.from_bytes(data, self.engine.code_model) for data in sent):
             decoder.push(packet)
             sound.append(decoder.pull(packet.frames))
         size = sum(map(len, sent))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -27,6 +30,23 @@ def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
     return folded(average.model)
 
 
+def blended(model: SoundStream, weights: Weights, share: float) -> SoundStream:
+    """The model, but its decoder and the projection before that are means with those of `weights`, which its run began
+    with: `share` is its own. Both ends of a run lie in one valley, and it is lower in between (arXiv 2203.05482).
+    Raises TrainingError where the weights are of another preset, or the share is none."""
+    if not 0 < share <= 1:
+        raise TrainingError(f"share {share:g} is not above 0 and up to 1")
+    if weights.config != model.config:
+        other = weights.config.preset
+        raise TrainingError(f"{weights.folder} has weights of preset {other}, not {model.config.preset}")
+    before = load_file(weights.file("model.safetensors"))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.startswith(("decoder.", "quantizer.project_out.")):
+                parameter.lerp_(before[name], 1 - share)
+    return model
+
+
 def with_denoiser(weights: Weights, checkpoint: dict[str, Any], path: Path) -> SoundStream:
     """The codec of `weights` with the denoiser of the checkpoint at `path`. Raises TrainingError."""
     model = SoundStream(weights.config)
@@ -45,6 +65,15 @@ def export(model: SoundStream, folder: Path) -> str:
     write_encoder(model, folder / "encoder.onnx")
     write_decoder(model, folder / "decoder.onnx")
     return write_manifest(folder, model.config.preset)
+
+
+def with_frequencies(weights: Weights, frequencies: NDArray[np.int16], classes: NDArray[np.uint8]) -> str:
+    """Puts how likely codes are into the weights' tensors -> the new model id."""
+    path = weights.file("model.safetensors")
+    tensors = load_file(path)
+    tensors["quantizer.frequencies"], tensors["quantizer.classes"] = map(torch.from_numpy, (frequencies, classes))
+    _save(tensors, path, {"preset": weights.config.preset})
+    return write_manifest(weights.folder, weights.config.preset)
 
 
 def keep_discriminators(checkpoint: dict[str, Any], folder: Path) -> None:

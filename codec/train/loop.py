@@ -16,6 +16,7 @@ from codec.config import PRESETS
 from codec.train.adversary import Adversary, Kept
 from codec.train.augment import Corpus, Samples, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
+from codec.train.depths import draw_depths
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, trainable, trained
 from codec.train.log import perplexity
@@ -105,7 +106,8 @@ class Trainer(Run):
         if self.step < self.recipe.continuous_steps:
             self._collect(z)
         else:
-            quantized = self.codebooks(steady(z, self.config.projected), self._draw_n_q(size))
+            depths = draw_depths(target, self.config, self.rng)
+            quantized = self.codebooks(steady(z, self.config.projected), depths)
             z = quantized.z
             if self.settled_at is None:
                 backward_from, gradients = [self.recipe.commitment * quantized.commitment], [None]
@@ -192,12 +194,6 @@ class Trainer(Run):
             self.model.load_state_dict(self.average.model.state_dict())
             self.average.steps = 0
         self.codebooks.decay = DECAY if self.settled_at is None else settling_decay(self.step - self.settled_at)
-
-    def _draw_n_q(self, size: int) -> Tensor:
-        """Quantizer dropout: half of the examples on a favoured depth, half on any; [B]."""
-        favoured = self.rng.choice(self.recipe.favoured_n_q, size)
-        anything = self.rng.integers(1, self.config.quantizers + 1, size)
-        return torch.from_numpy(np.where(self.rng.random(size) < 0.5, favoured, anything)).to(self.device)
 
     def save(self) -> None:
         """Writes the checkpoint."""

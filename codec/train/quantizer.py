@@ -151,12 +151,12 @@ class CodebookTrainer:
         self.usage.fill_(1.0)
         self.sums.copy_(self.quantizer.codebooks)
 
-    def __call__(self, z: Tensor, n_q: Tensor) -> Quantized:
-        """Projected embeddings z [B, d, T], quantizers per example n_q [B]. Every codebook learns from all
-        examples; output and commitment loss see the example's own quantizers only."""
+    def __call__(self, z: Tensor, depths: Tensor) -> Quantized:
+        """Projected embeddings z [B, d, T], quantizers of each frame [B, T]. Every codebook learns from all
+        frames; output and commitment loss see the frame's own quantizers only."""
         batch, size, frames = z.shape
         flat = z.transpose(1, 2).reshape(-1, size)
-        depth = n_q.repeat_interleave(frames)[:, None]
+        depth = depths.reshape(-1, 1)
         total, commitment = torch.zeros_like(flat), flat.new_zeros(())
         codes, residuals = list[Tensor](), list[Tensor]()
         residual = flat
@@ -172,7 +172,7 @@ class CodebookTrainer:
             residual = residual - entry
         self._learn(torch.stack(codes), torch.stack(residuals))
         through = flat + (total - flat).detach()
-        commitment = commitment / n_q.float().mean() / flat.detach().var().clamp(min=1e-6)
+        commitment = commitment / depth.float().mean() / flat.detach().var().clamp(min=1e-6)
         return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
 
     @torch.no_grad()

@@ -25,18 +25,17 @@ class Recipe:
     warmup_steps: int = 50
     start_vectors: int = 16_000  # embeddings that the codebooks' k-means start sees
     loss_weights: dict[str, float] = field(
-        default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1, "adversarial": 1.0, "gain": 0.5}
+        default_factory=lambda: {"mel": 1.0, "complex": 0.1, "wave": 0.1, "adversarial": 5.0, "gain": 0.5}
     )
     adversarial_from: int = 2_000  # the step at which the discriminators come in
     adversarial_ramp: int = 500  # updates over which the codec comes to heed them
     discriminators: tuple[str, ...] = ("stft:2048", "stft:1024", "stft:512")
     discriminator_channels: int = 16
     discriminator_learning_rate: float = 1e-3
-    feature_weight: float = 2.0  # of feature matching beside the hinge loss
+    feature_weight: float = 1.0  # of feature matching beside the hinge loss
     commitment: float = 1.0
     settle: float = 0.1  # of the steps, the last, leave the encoder alone
     clip_norm: float = 200.0
-    favoured_n_q: tuple[int, ...] = (4, 8, 12, 16, 24)
     precision: str = "fp32"
     seed: int = 1
     mixture: Mixture = field(default_factory=Mixture)

@@ -9,6 +9,7 @@ import pytest
 
 from codec.config import PRESETS, CodecConfig
 from codec.packet import CODE_BITS, HEADER, MAX_FRAMES, MAX_QUANTIZERS, Copy, Packet, PacketError, short_model_id
+from tests.codec.codemodels import FAVOURITE, made_up
 
 WIRE_FORMAT = Path(__file__).resolve().parents[2] / "docs" / "wire-format.md"
 
@@ -133,7 +134,9 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
         (b"", "packet of 0 bytes is shorter than its header of 12"),
         (GOOD[:11], "packet of 11 bytes is shorter"),
         (with_byte(GOOD, 0, 2), "packet version 2, this node speaks 1"),
-        (with_byte(GOOD, 1, 13), "version 1 does not define: entropy"),
+        (with_byte(GOOD, 1, 8), "entropy-coded, and the tables of its model are not here"),
+        (with_byte(with_byte(GOOD, 1, 8), 11, 2), "packet of 2 frames with n_q 3: entropy-coded are codes of one"),
+        (with_byte(silence().to_bytes(), 1, 10), "packet of 4 frames with n_q 0: entropy-coded are codes of one"),
         (with_byte(GOOD, 1, 0x90), "version 1 does not define: bit 0x10, bit 0x80"),
         (with_byte(GOOD, 1, 2), "silence packet has n_q 3, not 0"),
         (with_byte(GOOD, 10, 0), "n_q 0 is outside 1..24"),
@@ -151,6 +154,39 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
 def test_damage_is_named(data: bytes, said: str) -> None:
     with pytest.raises(PacketError, match=re.escape(said)):
         Packet.from_bytes(data)
+
+
+def test_entropy_coded_packets_round_trip() -> None:
+    model = made_up()
+    sent = packet(n_q=3, codes=((FAVOURITE,), (FAVOURITE,), (700,)), copies=(Copy(1, ((5,),)),))
+    coded = sent.entropy_coded(model)
+    assert (coded.codes, coded.payload_bits, coded.payload_bytes) == (sent.codes, 16, 2)
+    assert len(coded.to_bytes()) == coded.wire_bytes == sent.wire_bytes - 2
+    assert Packet.from_bytes(coded.to_bytes(), model) == coded
+    assert coded.with_n_q(2) == sent.with_n_q(2)
+    assert next(coded.frame_by_frame()).codes == sent.codes
+    unlikely = packet(n_q=3, codes=((7,), (8,), (700,)))
+    assert unlikely.entropy_coded(model) is unlikely
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"", "packet has 0 bytes of entropy-coded codes; without that, n_q 3 takes 4"),
+        (b"\1\2\3\4", "packet has 4 bytes of entropy-coded codes"),
+        (b"\0\0\0", "3 bytes of entropy-coded codes are not as 3 codes are written"),
+    ],
+)
+def test_damage_of_entropy_coded_codes_is_named(payload: bytes, said: str) -> None:
+    with pytest.raises(PacketError, match=re.escape(said)):
+        Packet.from_bytes(with_byte(GOOD, 1, 8)[:12] + payload, made_up())
+
+
+def test_the_entropy_coded_example_of_the_document_is_what_the_code_gives() -> None:
+    codes = ((FAVOURITE,), (FAVOURITE,), (700,))
+    described = Packet(sequence=7, frame_index=300, n_q=3, codes=codes, model_id=0x3FA4).entropy_coded(made_up())
+    assert described.to_bytes() == example("hex-entropy")
+    assert Packet.from_bytes(example("hex-entropy"), made_up()) == described
 
 
 COPIES = (Copy(1, ((5,), (6,))), Copy(4, ((7, 8, 9),)))

@@ -56,13 +56,23 @@ def test_a_variable_bitrate_gives_loud_frames_more_and_decodes(engine: Engine, s
     sent = encoder.push(speech)
     depth = np.array([packet.n_q for packet in sent])
     level = np.log10(np.square(speech.reshape(-1, 320)).mean(axis=1) + 1e-10)
-    assert 6 < depth.mean() < 10
+    assert 6 < depth.mean() < 11
     assert depth[level > np.median(level)].mean() > depth[level < np.median(level)].mean() + 2
     for packet in sent:
         decoder.push(packet)
     assert np.corrcoef(decoder.pull(150), speech)[0, 1] > 0.8
     encoder.reset()
     assert [packet.n_q for packet in encoder.push(speech)] == depth.tolist()
+
+
+def test_a_variable_bitrate_is_entropy_coded(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
+    sent = StreamEncoder(engine, 8, variable=True).push(speech)
+    coded = [packet for packet in sent if packet.coded]
+    assert len(coded) > 0.5 * len(sent)
+    assert [Packet.from_bytes(packet.to_bytes(), engine.code_model) for packet in sent] == sent
+    assert sum(packet.payload_bits for packet in coded) < 0.95 * sum(10 * packet.n_q for packet in coded)
+    assert sum(packet.payload_bytes for packet in sent) < 1.1 * sum(packet.payload_bytes for packet in packets)
+    assert not any(packet.coded for packet in packets)
 
 
 def test_a_variable_bitrate_wants_a_packet_for_each_frame(engine: Engine) -> None:

@@ -15,6 +15,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from codec.config import CodecConfig
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm, State
+from codec.entropy import CodeModel, even_frequencies
 from server.app import NODE
 from server.media.frame import frame_to_bytes
 from server.protocol import (
@@ -43,6 +44,9 @@ class TinyEngine:
     precision = "fp32"
     model_id = "0123456789abcdef"
     config = CodecConfig()
+    code_model = CodeModel(
+        even_frequencies(config.quantizers, config.codebook_size), np.zeros(config.codebook_size, np.uint8)
+    )
 
     def __init__(self) -> None:
         self.threads: dict[int, set[int]] = {}  # by stream: on which threads it ran

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
+from codec.engine.codebooks import code_model_of
 from codec.engine.native.binding import Handle, instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
@@ -48,10 +49,12 @@ class NativeEngine:
         sets = instruction_sets(library)
         self.config, self.model_id, self.precision = weights.config, weights.model_id, precision
         self.instruction_set = choose_set(sets, instruction_set, precision)
+        tensors = load_file(weights.file("model.safetensors"))
         try:
-            planned = plan(weights.config, load_file(weights.file("model.safetensors")))
+            planned = plan(weights.config, tensors)
         except KeyError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error} is missing") from None
+        self.code_model = code_model_of(tensors)
         index = list(sets).index(self.instruction_set)
         self._handle = Handle(library, weights.config, planned, precision, index)
         self._pointer = self._handle.pointer

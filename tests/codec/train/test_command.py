@@ -9,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import thinline
 from codec.engine import load_engine
+from codec.stream import StreamEncoder
 from codec.train.adversary import KEPT
 from codec.train.checkpoint import read_checkpoint
 from codec.weights import shipped
@@ -28,6 +30,33 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
     assert load_engine("onnx", weights=tmp_path / "weights").model_id in capsys.readouterr().out
     again = [*run, "--out", str(tmp_path / "again"), "--steps", "1", "--start", str(tmp_path / "weights")]
     assert thinline.main(again) == 0
+    assert thinline.main([*run, "--out", str(tmp_path / "again"), "--steps", "2", "--resume"]) == 0
+    assert read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]["continuous_steps"] == 0
+
+
+def test_codes_are_counted_into_weights(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = shutil.copytree(shipped("base"), tmp_path / "weights")
+    assert thinline.main(["count-codes", str(weights), "--data", str(sounds), "--minutes", "0.5"]) == 0
+    engine = load_engine("onnx", weights=weights)
+    assert engine.model_id != load_engine("onnx").model_id
+    assert f"model {engine.model_id}" in capsys.readouterr().out
+    frame, frames = np.zeros(engine.config.hop, np.float32), 20
+    silence = [row[0] for row in StreamEncoder(engine, 8).push(np.tile(frame, frames))[-1].codes]
+    assert len(engine.code_model.encode(silence)) < 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--minutes", "0"], "minutes 0 is not above 0"),
+        (["--speech", "nowhere"], "no audio files"),
+    ],
+)
+def test_what_cannot_be_counted_is_named(
+    arguments: list[str], text: str, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert thinline.main(["count-codes", str(shipped("base")), "--data", str(sounds), *arguments]) == 1
+    assert text in capsys.readouterr().err
 
 
 def test_discriminators_are_exported_and_go_on_judging(sounds: Path, tmp_path: Path) -> None:

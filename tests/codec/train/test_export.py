@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from codec.engine import load_engine
 from codec.train.augment import Corpus
 from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
-from codec.train.export import averaged, export
+from codec.train.export import averaged, blended, export
 from codec.train.loop import Trainer
-from codec.weights import digest
+from codec.weights import digest, open_weights, shipped
 from tests.codec.train.test_loop import RECIPE
 
 
@@ -38,6 +40,17 @@ def test_exported_weights_are_the_average(checkpoint: Path, tmp_path: Path) -> N
         codes, _ = engine.encode(frame, 24, 0.0, engine.encoder_state())
         wanted = model.encode(torch.from_numpy(frame)[None, None], 24)[0, :, 0].numpy()
         assert np.array_equal(codes, wanted)
+
+
+def test_a_decoder_is_blended_with_what_its_run_began_with(checkpoint: Path) -> None:
+    before, model = open_weights(shipped("base")), averaged(read_checkpoint(checkpoint), checkpoint)
+    own, old = copy.deepcopy(model), load_file(before.file("model.safetensors"))
+    mixed = dict(blended(model, before, 0.75).named_parameters())
+    for name, tensor in own.named_parameters():
+        share = 0.75 if name.startswith(("decoder.", "quantizer.project_out.")) else 1.0
+        torch.testing.assert_close(mixed[name], share * tensor + (1 - share) * old[name])
+    with pytest.raises(TrainingError, match="share 0 is not above 0 and up to 1"):
+        blended(model, before, 0.0)
 
 
 def test_weight_normalisation_is_folded(checkpoint: Path) -> None:
