@@ -44,8 +44,8 @@ class CodeModel:
         self._classes = classes.tolist()
 
     def encode(self, codes: Sequence[int]) -> bytes:
-        """The codes of one frame, first quantizer first -> the shortest bytes that begin inside their interval, or one
-        more."""
+        """The codes of one frame, first quantizer first -> a binary fraction in their interval, in the fewest bytes
+        that hold one, or one more."""
         low, width, context = 0, 1, len(codes) - 1
         for tables, code in zip(self._tables, codes, strict=False):
             table = tables[context]

@@ -183,9 +183,10 @@ def _entropy_coded(data: bytes, n_q: int, frames: int, model: CodeModel | None) 
         raise PacketError(f"packet of {frames} frames with n_q {n_q}: entropy-coded are codes of one frame")
     if model is None:
         raise PacketError("packet is entropy-coded, and the tables of its model are not here")
-    if not 0 < len(data) < payload_bytes(n_q, 1):
-        raise PacketError(f"packet has {len(data)} bytes of entropy-coded codes; without that, n_q {n_q} takes "
-                          f"{payload_bytes(n_q, 1)}")
+    plain = payload_bytes(n_q, 1)
+    if not 0 < len(data) < plain:
+        text = f"packet has {len(data)} bytes of entropy-coded codes"
+        raise PacketError(f"{text}; without that, n_q {n_q} takes {plain}")
     return tuple((code,) for code in model.decode(data, n_q))
 
 
