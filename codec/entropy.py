@@ -54,8 +54,12 @@ class CodeModel:
             width *= table[code + 1] - begin
             context = self._classes[codes[0]]
         bits = FREQUENCY_BITS * len(codes)
-        size = (bits - width.bit_length() + 8) // 8  # so many bytes hold a number of the interval, whichever it is
-        return _number(low, width, bits, size - 1) or _number(low, width, bits, size) or b""
+        size = (bits - width.bit_length()) // 8  # one byte more holds a number of the interval, whichever it is
+        value = _rounded_up(low, bits - 8 * size)
+        if size == 0 or value << bits - 8 * size >= low + width:
+            size += 1
+            value = _rounded_up(low, bits - 8 * size)
+        return value.to_bytes(size, "big")
 
     def decode(self, data: bytes, n_q: int) -> tuple[int, ...]:
         """The bytes of one frame's `n_q` codes -> codes. Raises PacketError where they aren't what `encode` writes."""
@@ -78,10 +82,6 @@ class CodeModel:
         return tuple(codes)
 
 
-def _number(low: int, width: int, bits: int, size: int) -> bytes | None:
-    """The first binary fraction of `size` bytes in [low, low + width), in units of 2^-bits, if there is one."""
-    shift = bits - 8 * size
-    if shift < 0:
-        return (low << -shift).to_bytes(size, "big")
-    value = -(-low >> shift)
-    return value.to_bytes(size, "big") if size > 0 and value << shift < low + width else None
+def _rounded_up(value: int, shift: int) -> int:
+    """The value over 2^shift, as a whole number."""
+    return -(-value >> shift) if shift >= 0 else value << -shift

@@ -22,7 +22,9 @@ from codec.codebits import (
 from codec.entropy import CodeModel
 from codec.redundancy import Copy, check_copies, copies_bytes, copies_from_bytes, copies_to_bytes
 
-__all__ = ["CODE_BITS", "MAX_FRAMES", "MAX_QUANTIZERS", "Copy", "Packet", "PacketError", "payload_bytes"]
+__all__ = [
+    "CODE_BITS", "MAX_FRAMES", "MAX_QUANTIZERS", "Copy", "Packet", "PacketError", "entropy_coded", "payload_bytes",
+]  # fmt: skip
 
 VERSION = 1
 SEQUENCE_MODULUS = 1 << 16
@@ -51,7 +53,7 @@ class Packet:
 
     A silence packet has no codes; `silence_frames` says for how many frames comfort noise is to be played. `copies` are
     older frames once more, at few quantizers, newest first. `coded` are the codes of a packet of one frame as they are
-    sent, where they are entropy-coded (`entropy_coded` makes them so).
+    sent, where they are entropy-coded (by `entropy_coded`).
     Raises PacketError where a field is out of its range.
     """
 
@@ -102,11 +104,6 @@ class Packet:
     def payload_bytes(self) -> int:
         """What the codes take, padding included."""
         return len(self.coded) or payload_bytes(self.n_q, self.frames)
-
-    def entropy_coded(self, model: CodeModel) -> Packet:
-        """The same packet of one frame, its codes entropy-coded if that makes it shorter."""
-        coded = model.encode([row[0] for row in self.codes])
-        return replace(self, coded=coded) if len(coded) < payload_bytes(self.n_q, 1) else self
 
     def to_bytes(self) -> bytes:
         flags = FLAG_DENOISED * self.denoised | FLAG_SILENCE * self.silence | FLAG_REDUNDANCY * bool(self.copies)
@@ -167,6 +164,12 @@ class Packet:
             index = (self.frame_index + offset) % FRAME_INDEX_MODULUS
             column = tuple((row[offset],) for row in self.codes)
             yield replace(self, frame_index=index, codes=column, silence_frames=int(self.silence), copies=())
+
+
+def entropy_coded(codes: CodeRows, model: CodeModel) -> bytes:
+    """The codes of one frame as a packet's `coded`: nothing where they take no fewer bytes so."""
+    coded = model.encode([row[0] for row in codes])
+    return coded if len(coded) < payload_bytes(len(codes), 1) else b""
 
 
 def _check_shape(n_q: int, frames: int, silence: bool) -> None:

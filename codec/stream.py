@@ -14,7 +14,7 @@ import numpy as np
 
 from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
-from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, short_model_id
+from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, entropy_coded, short_model_id
 from codec.ratecontrol import RateControl
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
 
@@ -132,9 +132,10 @@ class StreamEncoder:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS
         codes = tuple(zip(*[frame.tolist() for frame in self._group], strict=True))
         copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
-        packet = Packet(self.sequence, first, self._group_n_q, codes, self._model, self.denoise, copies=copies)
+        coded = entropy_coded(codes, self.engine.code_model) if self._rate_control else b""
+        n_q, denoised = self._group_n_q, self.denoise
+        packet = Packet(self.sequence, first, n_q, codes, self._model, denoised, copies=copies, coded=coded)
         if self._rate_control:
-            packet = packet.entropy_coded(self.engine.code_model)
             self._rate_control.account(packet.payload_bytes)
         self._sent.append(packet)
         self.sequence = (self.sequence + 1) % SEQUENCE_MODULUS
