@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 # The encoder's search for codes looks through a codebook once for each path that it keeps, about so many times a frame.
-SEARCH_SCANS = 32
-MOST_SEARCH_PATHS = 8
+SEARCH_SCANS = 64
+MOST_SEARCH_PATHS = 16
 
 
 class BitrateError(ValueError):

@@ -1,87 +1,148 @@
-"""Codes at the bits that they are worth: arithmetic coding of one frame's codes over static tables.
+"""Codes at the bits that they are worth: arithmetic coding of one frame's codes, each by how likely it is after those
+before it.
 
-Tables belong to a set of weights and lie in its tensors, counted by `thinline count-codes`; nothing is remembered from
-packet to packet. See docs/wire-format.md, "Entropy-coded codes", and decision 21.
+How likely a code is says a small network for each quantizer, which belongs to a set of weights, lies in its tensors and
+is taught by `thinline train-code-model`. It computes with integers alone, so that every machine agrees; nothing is
+remembered from packet to packet. See docs/wire-format.md, "Entropy-coded codes", and decision 22.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Sequence
+from math import frexp
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.codebits import PacketError
 
-FREQUENCY_BITS = 15
-CONTEXTS = 32  # of a quantizer: the first one's is how many quantizers follow, the others' the class of the first code
-TOTAL = 1 << FREQUENCY_BITS
+HIDDEN = 64  # units of a network
+POSITION_BITS = 14  # of what is decoded, as a network sees it, beside its sign
+HIDDEN_SHIFT = 14  # bits that a unit's sum loses
+MOST_HIDDEN = 127
+OCTAVE = 2048  # a logit so much greater means twice as likely
+FIRST_SHIFT = 4  # the likeliest code has a frequency of 2 * OCTAVE, shifted by so much, plus 1
+MOST_SHIFT = 31
 
 
-def even_frequencies(quantizers: int, codebook_size: int) -> NDArray[np.int16]:
-    """Frequencies [Q, CONTEXTS, K] by which all codes are as likely: what weights have before theirs are counted."""
-    return np.full((quantizers, CONTEXTS, codebook_size), TOTAL // codebook_size, dtype=np.int16)
+class CodeNetworks(NamedTuple):
+    """The tensors: of each quantizer a layer of rectified units, and logits. Whole numbers."""
+
+    hidden_weights: NDArray[np.int16]  # [Q, HIDDEN, d]
+    hidden_bias: NDArray[np.int32]  # [Q, N, HIDDEN], another for each number of quantizers that a frame has
+    logit_weights: NDArray[np.int8]  # [Q, K, HIDDEN]
+    logit_bias: NDArray[np.int32]  # [Q, K]
+
+    @classmethod
+    def untaught(cls, quantizers: int, size: int, dimension: int) -> CodeNetworks:
+        """To them all codes are as likely: what weights have before networks are taught."""
+        return cls(
+            np.zeros((quantizers, HIDDEN, dimension), np.int16),
+            np.zeros((quantizers, quantizers, HIDDEN), np.int32),
+            np.zeros((quantizers, size, HIDDEN), np.int8),
+            np.zeros((quantizers, size), np.int32),
+        )
+
+    def check(self, quantizers: int, size: int, dimension: int) -> None:
+        """Raises ValueError where shapes are others, or a sum might not fit into 32 bits."""
+        wanted = self.untaught(quantizers, size, dimension)._asdict()
+        for name, value in self._asdict().items():
+            like = wanted[name]
+            if (value.shape, value.dtype) != (like.shape, like.dtype):
+                raise ValueError(f"{name} is {value.dtype} {value.shape}, not {like.dtype} {like.shape}")
+        sums = np.abs(self.hidden_weights.astype(np.int64)).sum(axis=2) << POSITION_BITS
+        if np.any(sums[:, None] + np.abs(self.hidden_bias.astype(np.int64)) >= 1 << 31):
+            raise ValueError("hidden_weights and hidden_bias are too great for sums of 32 bits")
+        if np.any(np.abs(self.logit_bias.astype(np.int64)) >= 1 << 22):
+            raise ValueError("logit_bias is not between -2^22 and 2^22")
+
+
+def positions(codebooks: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Codebooks [Q, K, d] -> their entries as networks see them: whole numbers, any sum of them, one of each quantizer,
+    below 2^POSITION_BITS."""
+    most = sum(np.abs(codebooks).max(axis=(1, 2)).tolist()) + 1e-30
+    scale = 2.0 ** (POSITION_BITS - 1 - frexp(most)[1])
+    whole: NDArray[np.int16] = np.rint(codebooks * np.float32(scale)).astype(np.int16)
+    return whole
 
 
 class CodeModel:
-    """How likely each code is, in each context of each quantizer; writes and reads the codes of one frame.
+    """How likely each code is, after the ones before it; writes and reads the codes of one frame.
 
-    Integers alone, so that every machine agrees. Raises ValueError for tables that are none.
+    Raises ValueError for networks that don't fit the codebooks [Q, K, d].
     """
 
-    def __init__(self, frequencies: NDArray[np.int16], classes: NDArray[np.uint8]) -> None:
-        """frequencies [Q, CONTEXTS, K], each at least 1, TOTAL in each context; classes [K] of the first code."""
-        counted = frequencies.astype(np.int64)
-        if counted.ndim != 3 or counted.shape[1] != CONTEXTS or counted.min() < 1 or np.any(counted.sum(2) != TOTAL):
-            raise ValueError(f"frequencies of shape {counted.shape} are not at least 1, {TOTAL} in each context")
-        if classes.shape != counted.shape[2:] or int(classes.max()) >= CONTEXTS:
-            raise ValueError(f"classes of shape {classes.shape} do not give each code a context below {CONTEXTS}")
-        bounds = np.zeros((*counted.shape[:2], counted.shape[2] + 1), dtype=np.uint16)
-        bounds[..., 1:] = np.cumsum(counted, axis=2)
-        self._tables = [[array("H", row.tobytes()) for row in tables] for tables in bounds]
-        self._classes = classes.tolist()
+    def __init__(self, codebooks: NDArray[np.float32], networks: CodeNetworks) -> None:
+        networks.check(*codebooks.shape)
+        self.codebooks = codebooks
+        self.positions = positions(codebooks)
+        self.networks = networks
+        self._logit_weights = networks.logit_weights.astype(np.float32)  # sums stay below 2^24: they are exact
 
     def encode(self, codes: Sequence[int]) -> bytes:
-        """The codes of one frame, first quantizer first -> a binary fraction in their interval, in the fewest bytes
-        that hold one, or one more."""
-        low, width, context = 0, 1, len(codes) - 1
-        for tables, code in zip(self._tables, codes, strict=False):
-            table = tables[context]
-            begin = table[code]
-            low = (low << FREQUENCY_BITS) + width * begin
-            width *= table[code + 1] - begin
-            context = self._classes[codes[0]]
-        bits = FREQUENCY_BITS * len(codes)
-        size = (bits - width.bit_length()) // 8  # one byte more holds a number of the interval, whichever it is
-        value = _rounded_up(low, bits - 8 * size)
-        if size == 0 or value << bits - 8 * size >= low + width:
-            size += 1
-            value = _rounded_up(low, bits - 8 * size)
+        """The codes of one frame, first quantizer first -> the fewest bytes that are a binary fraction in their
+        interval; of these, the lowest."""
+        low, width, whole = 0, 1, 1
+        for begin, share, total in self.intervals(codes):
+            low = low * total + width * begin
+            width *= share
+            whole *= total
+        size = (whole.bit_length() - width.bit_length()) // 8 + 1  # certainly has one
+        value = _rounded_up(low << 8 * size, whole)
+        while size > 1:
+            shorter = _rounded_up(low << 8 * (size - 1), whole)
+            if shorter * whole >= (low + width) << 8 * (size - 1):
+                break
+            size, value = size - 1, shorter
         return value.to_bytes(size, "big")
 
     def decode(self, data: bytes, n_q: int) -> tuple[int, ...]:
         """The bytes of one frame's `n_q` codes -> codes. Raises PacketError where they aren't what `encode` writes."""
-        bits = FREQUENCY_BITS * n_q
-        shift = bits - 8 * len(data)
-        rest = int.from_bytes(data, "big")
-        rest = rest << shift if shift >= 0 else rest >> -shift
-        width, context, codes = 1, n_q - 1, list[int]()
-        for tables in self._tables[:n_q]:
-            bits -= FREQUENCY_BITS
-            unit, table = width << bits, tables[context]
-            code = bisect_right(table, rest // unit) - 1
-            begin = table[code]
-            rest -= begin * unit
-            width *= table[code + 1] - begin
+        above, below = int.from_bytes(data, "big"), 1 << 8 * len(data)  # a fraction of the interval so far
+        codes, position = list[int](), self._start()
+        for quantizer in range(n_q):
+            bounds = self._bounds(quantizer, n_q, position)
+            total = int(bounds[-1])
+            code = int(np.searchsorted(bounds, above * total // below, side="right")) - 1
+            begin, end = int(bounds[code]), int(bounds[code + 1])
+            above = above * total - begin * below
+            below *= end - begin
             codes.append(code)
-            context = self._classes[codes[0]]
+            position += self.positions[quantizer, code]
         if self.encode(codes) != data:
             raise PacketError(f"{len(data)} bytes of entropy-coded codes are not as {n_q} codes are written")
         return tuple(codes)
 
+    def intervals(self, codes: Sequence[int]) -> list[list[int]]:
+        """The codes of one frame -> for each the frequencies of all before it, its own, and that of all."""
+        found, position = list[list[int]](), self._start()
+        for quantizer, code in enumerate(codes):
+            bounds = self._bounds(quantizer, len(codes), position)
+            begin, end, total = bounds[[code, code + 1, -1]].tolist()
+            found.append([begin, end - begin, total])
+            position += self.positions[quantizer, code]
+        return found
 
-def _rounded_up(value: int, shift: int) -> int:
-    """The value over 2^shift, as a whole number."""
-    return -(-value >> shift) if shift >= 0 else value << -shift
+    def _start(self) -> NDArray[np.int32]:
+        """Where the sum of the entries begins."""
+        return np.zeros(self.positions.shape[2], dtype=np.int32)
+
+    def _bounds(self, quantizer: int, n_q: int, position: NDArray[np.int32]) -> NDArray[np.int64]:
+        """After codes whose entries are `position` [d] in sum -> the frequencies of all codes before each, and of all
+        [K + 1]."""
+        weights, bias = self.networks.hidden_weights[quantizer], self.networks.hidden_bias[quantizer, n_q - 1]
+        hidden = np.clip((weights @ position + bias) >> HIDDEN_SHIFT, 0, MOST_HIDDEN).astype(np.float32)
+        logits = (self._logit_weights[quantizer] @ hidden).astype(np.int32) + self.networks.logit_bias[quantizer]
+        lacking = logits.max() - logits
+        # Twice as likely for each OCTAVE, and in between on a straight line.
+        mantissa = (2 * OCTAVE - lacking % OCTAVE) << FIRST_SHIFT
+        frequencies = 1 + (mantissa >> np.minimum(lacking // OCTAVE, MOST_SHIFT))
+        bounds = np.zeros(len(frequencies) + 1, dtype=np.int64)
+        np.cumsum(frequencies, out=bounds[1:])
+        return bounds
+
+
+def _rounded_up(above: int, below: int) -> int:
+    """A fraction -> the next whole number."""
+    return -(-above // below)

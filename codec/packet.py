@@ -114,8 +114,8 @@ class Packet:
 
     @classmethod
     def from_bytes(cls, data: bytes, model: CodeModel | None = None) -> Packet:
-        """Parses one whole packet; entropy-coded codes need the tables of their model. Raises PacketError, which names
-        what was wrong; nothing else."""
+        """Parses one whole packet; entropy-coded codes need what says how likely codes are. Raises PacketError, which
+        names what was wrong; nothing else."""
         if len(data) < HEADER.size:
             raise PacketError(f"packet of {len(data)} bytes is shorter than its header of {HEADER.size}")
         version, flags, model_id, sequence, frame_index, n_q, frames = HEADER.unpack_from(data)
@@ -185,7 +185,7 @@ def _entropy_coded(data: bytes, n_q: int, frames: int, model: CodeModel | None) 
     if frames != 1 or n_q == 0:
         raise PacketError(f"packet of {frames} frames with n_q {n_q}: entropy-coded are codes of one frame")
     if model is None:
-        raise PacketError("packet is entropy-coded, and the tables of its model are not here")
+        raise PacketError("packet is entropy-coded, and how likely the codes of its model are is not known here")
     plain = payload_bytes(n_q, 1)
     if not 0 < len(data) < plain:
         text = f"packet has {len(data)} bytes of entropy-coded codes"

@@ -6,22 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from codec.config import CodecConfig, search_paths
-from codec.entropy import even_frequencies
+from codec.entropy import CodeNetworks
 
 
 class ResidualVectorQuantizer(nn.Module):
     """Embeddings to codes and back. Each quantizer codes what the ones before it left over.
 
     One projection stands before all quantizers and one back after them (docs/decisions). It leaves levels alone: they
-    stand beside what is projected, on a scale that says how many bits they get. How likely codes are (codec/entropy.py)
-    is kept here, too, and used by neither.
+    stand beside what is projected, on a scale that says how many bits they get. What says how likely codes are
+    (codec/entropy.py) is kept here, too.
     """
 
     codebooks: Tensor
     level_offset: Tensor
     level_scale: Tensor
-    frequencies: Tensor
-    classes: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -32,8 +30,8 @@ class ResidualVectorQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.randn(shape) / config.code_dimension**0.5)
         self.register_buffer("level_offset", torch.zeros(config.bands))
         self.register_buffer("level_scale", torch.ones(()))
-        self.register_buffer("frequencies", torch.from_numpy(even_frequencies(config.quantizers, config.codebook_size)))
-        self.register_buffer("classes", torch.zeros(config.codebook_size, dtype=torch.uint8))
+        for name, value in CodeNetworks.untaught(*shape)._asdict().items():
+            self.register_buffer(name, torch.from_numpy(value))
 
     def project(self, z: Tensor) -> Tensor:
         """Embeddings [B, D, T] -> what is quantized, [B, d, T]."""

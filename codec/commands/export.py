@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     checkpoint = read_checkpoint(args.checkpoint)
     if "denoiser" in checkpoint:
+        if args.share != 1:
+            raise TrainingError(f"{args.checkpoint} is of a denoiser: it has no share of a decoder")
         model_id = export(with_denoiser(open_weights(args.folder), checkpoint, args.checkpoint), args.folder)
     else:
         model = averaged(checkpoint, args.checkpoint)

@@ -1,4 +1,4 @@
-"""Codebooks in numpy: the residual search, for engines whose networks stop at the projected embedding, and tables of
+"""Codebooks in numpy: the residual search, for engines whose networks stop at the projected embedding, and the model of
 how likely codes are, for all of them."""
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 
 from codec.config import search_paths
 from codec.engine.base import Codes
-from codec.entropy import CodeModel
+from codec.entropy import CodeModel, CodeNetworks
 from codec.weights import WeightsError
 
 Vector = NDArray[np.float32]
 
 
+def networks_of(tensors: Mapping[str, NDArray[Any]]) -> CodeNetworks:
+    """What says how likely codes are, in a set of weights. Raises KeyError."""
+    return CodeNetworks(*(tensors[f"quantizer.{name}"] for name in CodeNetworks._fields))
+
+
 def code_model_of(tensors: Mapping[str, NDArray[Any]]) -> CodeModel:
     """The model of codes that lies in a set of weights. Raises WeightsError where there is none."""
     try:
-        return CodeModel(tensors["quantizer.frequencies"], tensors["quantizer.classes"])
+        return CodeModel(tensors["quantizer.codebooks"], networks_of(tensors))
     except (KeyError, ValueError) as error:
         raise WeightsError(f"the tensors do not say how likely codes are: {error}") from None
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
-from codec.entropy import CodeModel
+from codec.engine.codebooks import code_model_of
 from codec.model import SoundStream
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
@@ -28,8 +28,7 @@ class TorchEngine:
             self.model.load_state_dict(load_file(weights.file("model.safetensors")))
         except RuntimeError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
-        quantizer = self.model.quantizer
-        self.code_model = CodeModel(quantizer.frequencies.numpy(), quantizer.classes.numpy())
+        self.code_model = code_model_of({name: value.numpy() for name, value in self.model.state_dict().items()})
 
     def encoder_state(self) -> State:
         return self.model.encoder_state(1)

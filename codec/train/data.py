@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from codec.atomicfile import replacing
 from codec.audiofile import AudioFileError, read_audio
 from codec.train.errors import DataError
 
@@ -71,16 +72,18 @@ def load_clips(folders: Sequence[Path], cache: Path, exclude: tuple[str, ...] = 
     index = base.with_suffix(".json")
     if not index.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        index.write_text(json.dumps(_decode(files, base.with_suffix(".pcm"))))
+        # All of a team's processes may come here at once: what one reads, no other may be writing.
+        with replacing(index) as bounds, replacing(base.with_suffix(".pcm")) as samples:
+            bounds.write_text(json.dumps(_decode(files, samples, base.name)))
     starts = np.array(json.loads(index.read_text()), dtype=np.int64)
     return Clips(np.memmap(base.with_suffix(".pcm"), dtype=np.int16, mode="r"), starts)
 
 
-def _decode(files: list[Path], target: Path) -> list[int]:
+def _decode(files: list[Path], target: Path, name: str) -> list[int]:
     """Writes the files' samples to `target`; returns where each begins and where the last ends."""
     starts = [0]
     with target.open("wb") as out:
-        for path in tqdm(files, desc=f"decoding {target.stem}", unit="file"):
+        for path in tqdm(files, desc=f"decoding {name}", unit="file"):
             try:
                 samples = read_audio(path)
             except AudioFileError as error:

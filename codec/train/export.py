@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codec.config import PRESETS
+from codec.entropy import CodeNetworks
 from codec.model import SoundStream
 from codec.train.adversary import KEPT
 from codec.train.errors import TrainingError
@@ -67,11 +66,11 @@ def export(model: SoundStream, folder: Path) -> str:
     return write_manifest(folder, model.config.preset)
 
 
-def with_frequencies(weights: Weights, frequencies: NDArray[np.int16], classes: NDArray[np.uint8]) -> str:
-    """Puts how likely codes are into the weights' tensors -> the new model id."""
+def with_code_networks(weights: Weights, networks: CodeNetworks) -> str:
+    """Puts what says how likely codes are into the weights' tensors -> the new model id."""
     path = weights.file("model.safetensors")
     tensors = load_file(path)
-    tensors["quantizer.frequencies"], tensors["quantizer.classes"] = map(torch.from_numpy, (frequencies, classes))
+    tensors |= {f"quantizer.{name}": torch.from_numpy(value) for name, value in networks._asdict().items()}
     _save(tensors, path, {"preset": weights.config.preset})
     return write_manifest(weights.folder, weights.config.preset)
 

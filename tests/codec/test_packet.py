@@ -145,7 +145,7 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
         (b"", "packet of 0 bytes is shorter than its header of 12"),
         (GOOD[:11], "packet of 11 bytes is shorter"),
         (with_byte(GOOD, 0, 2), "packet version 2, this node speaks 1"),
-        (with_byte(GOOD, 1, 8), "entropy-coded, and the tables of its model are not here"),
+        (with_byte(GOOD, 1, 8), "entropy-coded, and how likely the codes of its model are is not known"),
         (with_byte(with_byte(GOOD, 1, 8), 11, 2), "packet of 2 frames with n_q 3: entropy-coded are codes of one"),
         (with_byte(silence().to_bytes(), 1, 10), "packet of 4 frames with n_q 0: entropy-coded are codes of one"),
         (with_byte(GOOD, 1, 0x90), "version 1 does not define: bit 0x10, bit 0x80"),

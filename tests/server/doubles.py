@@ -15,7 +15,6 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from codec.config import CodecConfig
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm, State
-from codec.entropy import CodeModel, even_frequencies
 from server.app import NODE
 from server.media.frame import frame_to_bytes
 from server.protocol import (
@@ -33,6 +32,7 @@ from server.protocol import (
 )
 from server.rtc.transport import Work
 from server.session import Limits, Node
+from tests.codec.codemodels import even
 
 PATIENCE_SECONDS = 60  # for a busy machine; nothing waits so long on purpose
 
@@ -44,9 +44,7 @@ class TinyEngine:
     precision = "fp32"
     model_id = "0123456789abcdef"
     config = CodecConfig()
-    code_model = CodeModel(
-        even_frequencies(config.quantizers, config.codebook_size), np.zeros(config.codebook_size, np.uint8)
-    )
+    code_model = even()
 
     def __init__(self) -> None:
         self.threads: dict[int, set[int]] = {}  # by stream: on which threads it ran

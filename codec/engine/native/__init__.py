@@ -16,6 +16,7 @@ from codec.engine.codebooks import code_model_of
 from codec.engine.native.binding import Handle, instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
+from codec.entropy import CodeModel
 from codec.weights import Weights, WeightsError
 
 PRECISIONS = ("int8", "bf16", "fp32")  # the default first
@@ -39,6 +40,22 @@ class State:
         return State(self.memory.copy())
 
 
+class NativeCodeModel(CodeModel):
+    """The same, but where a frame's codes lie is found in the library, in a twentieth of the time."""
+
+    def __init__(self, model: CodeModel, handle: Handle) -> None:
+        super().__init__(model.codebooks, model.networks)
+        self._handle = handle
+
+    def intervals(self, codes: Sequence[int]) -> list[list[int]]:
+        given, found = np.array(codes, dtype=np.int16), np.empty((len(codes), 3), dtype=np.int32)
+        handle = self._handle
+        if not handle.library.thinline_intervals(handle.pointer, _address(given), len(given), _address(found)):
+            raise ValueError(f"codes {list(codes)} are not all codes of this model")
+        intervals: list[list[int]] = found.tolist()
+        return intervals
+
+
 class NativeEngine:
     """See codec.engine.base.Engine. `instruction_set` names the code that runs."""
 
@@ -54,9 +71,10 @@ class NativeEngine:
             planned = plan(weights.config, tensors)
         except KeyError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error} is missing") from None
-        self.code_model = code_model_of(tensors)
+        model = code_model_of(tensors)
         index = list(sets).index(self.instruction_set)
-        self._handle = Handle(library, weights.config, planned, precision, index)
+        self._handle = Handle(library, weights.config, planned, model, precision, index)
+        self.code_model = NativeCodeModel(model, self._handle)
         self._pointer = self._handle.pointer
         self._encode, self._decode = library.thinline_encode, library.thinline_decode
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_void_p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codec import bands, pitch
+from codec import bands, entropy, pitch
 from codec.config import MOST_SEARCH_PATHS, SEARCH_SCANS, CodecConfig
 from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
 from codec.engine.native.plan import Plan, Product, Stage
+from codec.entropy import CodeModel
 
 FLOAT, HALF, BYTE = range(3)  # model.h's Format
 MOST_ROWS_OF_BYTES = 8  # a frame; a matrix that more rows meet costs its arithmetic, not the reading of its weights
@@ -60,6 +62,16 @@ class DenoiserSpec(ctypes.Structure):
     ]
 
 
+class CodeNetworksSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("hidden", "hidden_shift", "most_hidden", "octave_bits", "first_shift")),
+        ("most_shift", c_int32),
+        *((name, c_void_p) for name in ("positions", "hidden_weights", "hidden_bias", "logit_weights", "logit_bias")),
+    ]
+
+
 class PostfilterSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
@@ -80,6 +92,7 @@ class ModelSpec(ctypes.Structure):
         *((name, c_int32) for name in ("quantizers", "entries", "dimension")),
         *((name, c_int32) for name in ("scans", "most_paths", "hop")),
         ("codebooks", c_void_p),
+        ("code_networks", CodeNetworksSpec),
         ("levels", LevelsSpec),
         ("postfilter", PostfilterSpec),
         ("denoiser", DenoiserSpec),
@@ -103,6 +116,8 @@ def open_library(path: Path) -> ctypes.CDLL:
     library.thinline_unload.restype, library.thinline_unload.argtypes = None, [c_void_p]
     library.thinline_state_bytes.restype, library.thinline_state_bytes.argtypes = c_size_t, [c_void_p, c_int]
     library.thinline_encode.restype, library.thinline_encode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 5]
+    library.thinline_intervals.restype = c_int
+    library.thinline_intervals.argtypes = [c_void_p, c_void_p, c_int, c_void_p]
     library.thinline_decode.restype, library.thinline_decode.argtypes = c_int, [c_void_p, c_int, *[c_void_p] * 4]
     return library
 
@@ -124,13 +139,18 @@ def weight_format(stage: Stage, precision: str) -> int:
 class Handle:
     """A model with packed weights inside the library; freed with this object."""
 
-    def __init__(self, library: ctypes.CDLL, config: CodecConfig, plan: Plan, precision: str, set_index: int) -> None:
+    def __init__(
+        self, library: ctypes.CDLL, config: CodecConfig, plan: Plan, codes: CodeModel, precision: str, set_index: int
+    ) -> None:
         self.library = library
-        kept: list[NDArray[np.float32]] = []
+        kept: list[NDArray[Any]] = []
+
+        def address(values: NDArray[Any]) -> int:
+            kept.append(np.ascontiguousarray(values))
+            return kept[-1].ctypes.data
 
         def floats(values: NDArray[np.float32]) -> int:
-            kept.append(np.ascontiguousarray(values, dtype=np.float32))
-            return kept[-1].ctypes.data
+            return address(values.astype(np.float32, copy=False))
 
         def spec(stage: Stage) -> StageSpec:
             point = stage.pointwise or Product(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
@@ -167,6 +187,13 @@ class Handle:
                 band_filter(bands.denoise_bands(config), bands.DENOISE_TAPS, bands.DENOISE_SPECTRUM),
             )
 
+        def code_networks() -> CodeNetworksSpec:
+            tensors = [codes.positions, *codes.networks._asdict().values()]
+            return CodeNetworksSpec(
+                *(entropy.HIDDEN, entropy.HIDDEN_SHIFT, entropy.MOST_HIDDEN, entropy.OCTAVE.bit_length() - 1),
+                *(entropy.FIRST_SHIFT, entropy.MOST_SHIFT, *map(address, tensors)),
+            )
+
         def postfilter() -> PostfilterSpec:
             return PostfilterSpec(
                 *(pitch.history(config), pitch.DECIMATION, pitch.LOWPASS_TAPS, pitch.WINDOW),
@@ -179,7 +206,7 @@ class Handle:
             *(len(plan.encoder), len(plan.decoder)),
             *plan.codebooks.shape,
             *(SEARCH_SCANS, MOST_SEARCH_PATHS, config.hop, floats(plan.codebooks)),
-            *(levels(), postfilter(), denoiser()),
+            *(code_networks(), levels(), postfilter(), denoiser()),
         )
         self.pointer = library.thinline_load(ctypes.byref(model), set_index)
         if not self.pointer:

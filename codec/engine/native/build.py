@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIBRARY = HERE / "libthinline.so"
 SOURCES = (
-    *("model.h", "vectors.h", "search.h", "filter.h", "denoiser.h", "levels.h", "postfilter.h"),
+    *("model.h", "vectors.h", "search.h", "entropy.h", "filter.h", "denoiser.h", "levels.h", "postfilter.h"),
     *("isa.cpp", "library.cpp"),
 )
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-Wall")

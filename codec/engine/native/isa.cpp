@@ -4,6 +4,7 @@
 // Every output is one sum, taken word by word in a fixed order, whatever else is computed beside it: so a stream's
 // result does not depend on the others in the batch.
 #include "denoiser.h"
+#include "entropy.h"
 #include "levels.h"
 #include "model.h"
 #include "postfilter.h"
@@ -611,5 +612,5 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
 
 namespace thinline {
 extern const Backend THINLINE_ISA;
-const Backend THINLINE_ISA = {encode_streams, decode_streams};
+const Backend THINLINE_ISA = {encode_streams, decode_streams, find_intervals};
 }  // namespace thinline

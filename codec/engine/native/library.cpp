@@ -154,11 +154,20 @@ struct PostfilterSpec {
     const float* lowpass;
 };
 
+struct CodeNetworksSpec {
+    int32_t hidden, hidden_shift, most_hidden, octave_bits, first_shift, most_shift;
+    const int16_t *positions, *hidden_weights;  // [quantizers][entries][dimension]; [quantizers][hidden][dimension]
+    const int32_t* hidden_bias;                 // [quantizers][quantizers][hidden]
+    const int8_t* logit_weights;                // [quantizers][entries][hidden]
+    const int32_t* logit_bias;                  // [quantizers][entries]
+};
+
 struct ModelSpec {
     const StageSpec *encoder, *decoder;
     int32_t encoder_stages, decoder_stages;
     int32_t quantizers, entries, dimension, scans, most_paths, hop;
     const float* codebooks;
+    CodeNetworksSpec code_networks;
     LevelsSpec levels;
     PostfilterSpec postfilter;
     DenoiserSpec denoiser;
@@ -172,9 +181,10 @@ struct Handle {
     Arena arena;
     size_t buffer_bytes = 0, residual_floats = 0, digit_bytes = 0;
 
-    const float* copy(const float* from, size_t count, size_t padded) {
-        float* to = arena.take<float>(padded);
-        memcpy(to, from, count * sizeof(float));
+    template <class T>
+    const T* copy(const T* from, size_t count, size_t padded) {
+        T* to = arena.take<T>(padded);
+        memcpy(to, from, count * sizeof(T));
         return to;
     }
 
@@ -333,6 +343,33 @@ struct Handle {
         return {spec.bands, spec.taps, spec.fade, cepstra, rising, fading};
     }
 
+    CodeNetworks code_networks(const ModelSpec& model) {
+        const CodeNetworksSpec& spec = model.code_networks;
+        const size_t count = model.quantizers, size = model.entries, d = model.dimension, hidden = spec.hidden;
+        CodeNetworks made{model.quantizers, spec.hidden, (model.dimension + 1) / 2};
+        made.hidden_shift = spec.hidden_shift, made.most_hidden = spec.most_hidden;
+        made.octave_bits = spec.octave_bits, made.first_shift = spec.first_shift, made.most_shift = spec.most_shift;
+        made.positions = copy(spec.positions, count * size * d, count * size * d);
+        made.hidden_bias = copy(spec.hidden_bias, count * count * hidden, count * count * hidden);
+        made.logit_bias = copy(spec.logit_bias, count * size, count * size);
+        const size_t pairs = made.pairs;
+        int16_t* first = arena.take<int16_t>(count * pairs * hidden * 2);
+        uint32_t* last = arena.take<uint32_t>(count * size * hidden / 4);
+        for (size_t book = 0; book < count; ++book) {
+            for (size_t h = 0; h < hidden; ++h)
+                for (size_t k = 0; k < d; ++k)
+                    first[((book * pairs + k / 2) * hidden + h) * 2 + k % 2] = spec.hidden_weights[(book * hidden + h) * d + k];
+            for (size_t n = 0; n < size; ++n)
+                for (size_t word = 0; word < hidden / 4; ++word) {
+                    const size_t panel = (book * size + n) / kPanel;
+                    memcpy(last + (panel * hidden / 4 + word) * kPanel + n % kPanel,
+                           spec.logit_weights + (book * size + n) * hidden + 4 * word, 4);
+                }
+        }
+        made.hidden_weights = reinterpret_cast<uint32_t*>(first), made.logit_weights = last;
+        return made;
+    }
+
     Levels levels(const LevelsSpec& spec) {
         const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
         Levels made{spec.bands, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.one};
@@ -383,6 +420,7 @@ struct Handle {
         model.encoder = network(spec.encoder, spec.encoder_stages);
         model.decoder = network(spec.decoder, spec.decoder_stages);
         model.codebooks = codebooks(spec);
+        model.code_networks = code_networks(spec);
         model.levels = levels(spec.levels);
         model.postfilter = postfilter(spec.postfilter);
         model.denoiser = denoiser(spec.denoiser);
@@ -419,6 +457,13 @@ struct Workspace {
 thread_local Workspace workspace;
 
 int at_most(int a, int b) { return a < b ? a : b; }
+
+bool are_codes(const Model& model, const int16_t* codes, int n_q) {
+    if (n_q > model.codebooks.count) return false;
+    for (int stage = 0; stage < n_q; ++stage)
+        if (codes[stage] < 0 || codes[stage] >= model.codebooks.size) return false;
+    return true;
+}
 
 }  // namespace
 }  // namespace thinline
@@ -466,12 +511,20 @@ EXPORT int thinline_decode(void* opaque, int count, const int16_t* const* codes,
                            char* const* states, float* const* pcm) {
     const Handle& handle = *static_cast<Handle*>(opaque);
     for (int i = 0; i < count; ++i)
-        for (int stage = 0; stage < n_q[i]; ++stage)
-            if (codes[i][stage] < 0 || codes[i][stage] >= handle.model.codebooks.size) return 0;
+        if (!are_codes(handle.model, codes[i], n_q[i])) return 0;
     for (int i = 0; i < count; i += kMaxBatch) {
         const int streams = at_most(count - i, kMaxBatch);
         handle.backend->decode(handle.model, workspace.fit(handle, streams), streams,
                                {codes + i, n_q + i, states + i, pcm + i});
     }
+    return 1;
+}
+
+// One frame's codes -> for each the frequencies of all before it, its own, that of all; to `found` [n_q][3]. 0 where a
+// code is none.
+EXPORT int thinline_intervals(void* opaque, const int16_t* codes, int n_q, int32_t* found) {
+    const Handle& handle = *static_cast<Handle*>(opaque);
+    if (!are_codes(handle.model, codes, n_q)) return 0;
+    handle.backend->find_intervals(handle.model, codes, n_q, found);
     return 1;
 }

@@ -15,7 +15,8 @@ constexpr int kMaxHidden = 256;  // words between the convolutions of a residual
 constexpr int kMaxDimension = 256;  // numbers of a projected embedding
 constexpr int kMaxEntries = 1024;
 constexpr int kMaxQuantizers = 32;
-constexpr int kMaxPaths = 8;  // that a search keeps, in any model
+constexpr int kMaxUnits = 64;  // of a network that says how likely codes are
+constexpr int kMaxPaths = 16;  // that a search keeps, in any model
 constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
@@ -76,6 +77,17 @@ struct Codebooks {
     const float* half_norms;  // [count][size]
 };
 
+// What says how likely each code is after the ones before it (codec/entropy.py), in whole numbers.
+struct CodeNetworks {
+    int quantizers, hidden, pairs;  // of numbers of a position, which needs 16 bits
+    int hidden_shift, most_hidden, octave_bits, first_shift, most_shift;
+    const int16_t* positions;        // [quantizers][size][dimension]
+    const uint32_t* hidden_weights;  // [quantizers][pairs][hidden], two int16 each
+    const int32_t* hidden_bias;      // [quantizers][n_q - 1][hidden]
+    const uint32_t* logit_weights;   // [quantizers][size / kPanel][hidden / 4][kPanel], four int8 each
+    const int32_t* logit_bias;       // [quantizers][size]
+};
+
 struct Pointwise {
     const float* weights;  // [bands][hidden]
     const float* bias;
@@ -123,6 +135,7 @@ struct Model {
     Denoiser denoiser;
     Network encoder, decoder;
     Codebooks codebooks;
+    CodeNetworks code_networks;
     Levels levels;
     Postfilter postfilter;
     int hop;
@@ -185,6 +198,7 @@ struct DecodeCall {
 struct Backend {
     void (*encode)(const Model&, Scratch*, int streams, const EncodeCall&);
     void (*decode)(const Model&, Scratch*, int streams, const DecodeCall&);
+    void (*find_intervals)(const Model&, const int16_t* codes, int n_q, int32_t* found);
 };
 
 }  // namespace thinline

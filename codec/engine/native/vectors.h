@@ -25,10 +25,17 @@ typedef uint32_t Words __attribute__((vector_size(4 * kWidth), may_alias));
 typedef int32_t Ints __attribute__((vector_size(4 * kWidth)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kWidth)));
 typedef int8_t Bytes __attribute__((vector_size(kWidth)));
+typedef uint8_t UnsignedBytes __attribute__((vector_size(kWidth)));
 
 inline Floats splat(float value) { return Floats{} + value; }
 inline Floats load(const float* from) {
     Floats v;
+    __builtin_memcpy(&v, from, sizeof v);
+    return v;
+}
+
+inline Ints load(const int32_t* from) {
+    Ints v;
     __builtin_memcpy(&v, from, sizeof v);
     return v;
 }
@@ -49,6 +56,9 @@ inline Floats smaller(Floats a, Floats b) {
     return a < b ? a : b;
 #endif
 }
+
+inline Ints smaller(Ints a, Ints b) { return a < b ? a : b; }
+inline Ints larger(Ints a, Ints b) { return a > b ? a : b; }
 
 inline float smaller(float a, float b) { return a < b ? a : b; }
 inline float larger(float a, float b) { return a > b ? a : b; }

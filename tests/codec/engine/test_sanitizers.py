@@ -32,6 +32,8 @@ for name, runs in native.instruction_sets(native.open_library(native.LIBRARY)).i
             for frame in sound:
                 coded = engine.encode_many([EncodeStep(frame, 1 + i % 24, 0.5, s) for i, s in enumerate(encoders)])
                 engine.decode_many([DecodeStep(codes, s) for (codes, _), s in zip(coded, decoders)])
+        for n_q in (1, 24):
+            engine.code_model.encode([1023] * n_q)
         del engine
         print(name, precision)
 """

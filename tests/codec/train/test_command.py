@@ -34,28 +34,33 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
     assert read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]["continuous_steps"] == 0
 
 
-def test_codes_are_counted_into_weights(sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_how_likely_codes_are_is_taught_into_weights(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = shutil.copytree(shipped("base"), tmp_path / "weights")
-    assert thinline.main(["count-codes", str(weights), "--data", str(sounds), "--minutes", "0.5"]) == 0
+    run = ["train-code-model", str(weights), "--data", str(sounds), "--minutes", "0.2", "--updates", "5"]
+    assert thinline.main(run) == 0
     engine = load_engine("onnx", weights=weights)
     assert engine.model_id != load_engine("onnx").model_id
     assert f"model {engine.model_id}" in capsys.readouterr().out
     frame, frames = np.zeros(engine.config.hop, np.float32), 20
     silence = [row[0] for row in StreamEncoder(engine, 8).push(np.tile(frame, frames))[-1].codes]
-    assert len(engine.code_model.encode(silence)) < 9
+    assert np.any(engine.code_model.networks.logit_weights != load_engine("onnx").code_model.networks.logit_weights)
+    assert engine.code_model.decode(engine.code_model.encode(silence), 8) == tuple(silence)
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["--minutes", "0"], "minutes 0 is not above 0"),
+        (["--updates", "-3"], "updates -3 is not above 0"),
         (["--speech", "nowhere"], "no audio files"),
     ],
 )
-def test_what_cannot_be_counted_is_named(
+def test_what_no_code_model_can_learn_from_is_named(
     arguments: list[str], text: str, sounds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert thinline.main(["count-codes", str(shipped("base")), "--data", str(sounds), *arguments]) == 1
+    assert thinline.main(["train-code-model", str(shipped("base")), "--data", str(sounds), *arguments]) == 1
     assert text in capsys.readouterr().err
 
 

@@ -69,7 +69,10 @@ def test_a_run_resumes_and_its_denoiser_comes_into_weights(
     assert checkpoint["step"] == 4
     assert (tmp_path / "run" / "log.csv").read_text().startswith("step,seconds,loudness,gain")
     before = load_file(weights / "model.safetensors")
-    assert thinline.main(["export", str(tmp_path / "run" / "checkpoint.pt"), str(weights)]) == 0
+    export = ["export", str(tmp_path / "run" / "checkpoint.pt"), str(weights)]
+    assert thinline.main([*export, "--share", "0.5"]) == 1
+    assert "is of a denoiser: it has no share of a decoder" in capsys.readouterr().err
+    assert thinline.main(export) == 0
     after = load_file(open_weights(weights).file("model.safetensors"))
     assert (weights / KEPT).exists()
     for name, value in after.items():
