@@ -47,30 +47,37 @@ inline void hidden_units(const CodeNetworks& nets, int stage, int n_q, const int
     }
 }
 
+// Logits of P panels -> the greatest in each lane.
+template <int P>
+inline Ints logits_of_panels(const uint32_t* weights, int words, const int32_t* bias, const uint8_t* units, int32_t* logits) {
+    Ints sums[P * kParts];
+    for (int p = 0; p < P * kParts; ++p) sums[p] = load(bias + p * kWidth);
+    for (int k = 0; k < words; ++k)
+#pragma GCC unroll 16
+        for (int p = 0; p < P * kParts; ++p) {
+            const uint32_t* at = weights + (p / kParts * words + k) * kPanel + p % kParts * kWidth;
+            sums[p] = add_units(sums[p], units + 4 * k, *reinterpret_cast<const Words*>(at));
+        }
+    Ints most = sums[0];
+    for (int p = 0; p < P * kParts; ++p) {
+        most = larger(most, sums[p]);
+        store(logits + p * kWidth, sums[p]);
+    }
+    return most;
+}
+
 // Logits [size] -> the greatest of them.
 inline int32_t logits_of(const CodeNetworks& nets, int size, int stage, const uint8_t* units, int32_t* logits) {
-    constexpr int kAbreast = 4;  // panels
-    const int words = nets.hidden / 4, panels = size / kPanel;
+    constexpr int kAbreast = 4;
+    const int words = nets.hidden / 4;
     const uint32_t* weights = nets.logit_weights + size_t(stage) * size * words;
     const int32_t* bias = nets.logit_bias + size_t(stage) * size;
     Ints most = Ints{} + INT32_MIN;
-    for (int first = 0; first < panels; first += kAbreast) {
-        const int abreast = at_most(kAbreast, panels - first);
-        Ints sums[kAbreast * kParts] = {};
-        for (int k = 0; k < words; ++k)
-#pragma GCC unroll 16
-            for (int p = 0; p < kAbreast * kParts; ++p) {
-                const int panel = first + at_most(p / kParts, abreast - 1);
-                const uint32_t* at = weights + (size_t(panel) * words + k) * kPanel + p % kParts * kWidth;
-                sums[p] = add_units(sums[p], units + 4 * k, *reinterpret_cast<const Words*>(at));
-            }
-        for (int p = 0; p < abreast * kParts; ++p) {
-            const int at = first * kPanel + p * kWidth;
-            const Ints logit = sums[p] + load(bias + at);
-            most = larger(most, logit);
-            store(logits + at, logit);
-        }
-    }
+    int n = 0;
+    for (; n + kAbreast * kPanel <= size; n += kAbreast * kPanel)
+        most = larger(most, logits_of_panels<kAbreast>(weights + size_t(n) * words, words, bias + n, units, logits + n));
+    for (; n < size; n += kPanel)
+        most = larger(most, logits_of_panels<1>(weights + size_t(n) * words, words, bias + n, units, logits + n));
     int32_t greatest = most[0];
     for (int i = 1; i < kWidth; ++i) greatest = greatest > most[i] ? greatest : most[i];
     return greatest;
