@@ -75,7 +75,6 @@ class CodeModel:
 
     def __init__(self, codebooks: NDArray[np.float32], networks: CodeNetworks) -> None:
         networks.check(*codebooks.shape)
-        self.codebooks = codebooks
         self.positions = positions(codebooks)
         self.networks = networks
         self._logit_weights = networks.logit_weights.astype(np.float32)  # sums stay below 2^24: they are exact

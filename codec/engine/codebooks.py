@@ -4,7 +4,7 @@ how likely codes are, for all of them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,14 @@ from codec.entropy import CodeModel, CodeNetworks
 from codec.weights import WeightsError
 
 Vector = NDArray[np.float32]
+Model = TypeVar("Model", bound=CodeModel)
 
 
-def networks_of(tensors: Mapping[str, NDArray[Any]]) -> CodeNetworks:
-    """What says how likely codes are, in a set of weights. Raises KeyError."""
-    return CodeNetworks(*(tensors[f"quantizer.{name}"] for name in CodeNetworks._fields))
-
-
-def code_model_of(tensors: Mapping[str, NDArray[Any]]) -> CodeModel:
-    """The model of codes that lies in a set of weights. Raises WeightsError where there is none."""
+def code_model_of(tensors: Mapping[str, NDArray[Any]], kind: type[Model]) -> Model:
+    """The model of codes, of an engine's kind, in a set of weights. Raises WeightsError where there is none."""
     try:
-        return CodeModel(tensors["quantizer.codebooks"], networks_of(tensors))
+        networks = CodeNetworks(*(tensors[f"quantizer.{name}"] for name in CodeNetworks._fields))
+        return kind(tensors["quantizer.codebooks"], networks)
     except (KeyError, ValueError) as error:
         raise WeightsError(f"the tensors do not say how likely codes are: {error}") from None
 

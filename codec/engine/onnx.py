@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.codebooks import Codebooks, code_model_of
+from codec.entropy import CodeModel
 from codec.weights import Weights
 
 Tensors = list[NDArray[np.float32]]
@@ -52,7 +53,7 @@ class OnnxEngine:
         self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z",))
         tensors = load_file(weights.file("model.safetensors"))
         self._codebooks = Codebooks(tensors["quantizer.codebooks"])
-        self.code_model = code_model_of(tensors)
+        self.code_model = code_model_of(tensors, CodeModel)
 
     def encoder_state(self) -> Tensors:
         return self._encoder.initial_state()

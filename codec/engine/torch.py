@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
 from codec.engine.codebooks import code_model_of
+from codec.entropy import CodeModel
 from codec.model import SoundStream
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
@@ -28,7 +29,8 @@ class TorchEngine:
             self.model.load_state_dict(load_file(weights.file("model.safetensors")))
         except RuntimeError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
-        self.code_model = code_model_of({name: value.numpy() for name, value in self.model.state_dict().items()})
+        tensors = {name: value.numpy() for name, value in self.model.state_dict().items()}
+        self.code_model = code_model_of(tensors, CodeModel)
 
     def encoder_state(self) -> State:
         return self.model.encoder_state(1)

@@ -6,7 +6,7 @@ Each quantizer's network learns alone, in floating point; then it is rounded to 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import cos, log, pi
+from math import log
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from codec.engine.base import Engine
 from codec.entropy import HIDDEN, HIDDEN_SHIFT, MOST_HIDDEN, OCTAVE, POSITION_BITS, CodeNetworks, positions
 from codec.stream import StreamEncoder
 from codec.train.augment import Corpus, Mixture, draw_example
+from codec.train.recipe import warm_cosine
 
 BITRATES_KBPS = (3.0, 6.0, 12.0)
 EXAMPLE_SECONDS = 10.0
@@ -63,10 +64,10 @@ def teach(codes: Codes, codebooks: NDArray[np.float32], updates: int, seed: int 
         own = codes[:, quantizer].astype(np.int64)
         examples = tuple(torch.from_numpy(values) for values in (position, n_q, own))
         some = torch.randint(len(own), (SOME,))
-        network = Network(examples[0][some].float(), len(codebooks), len(codebooks[0]))
+        seen, among = examples[0][some].float(), examples[1][some]
+        network = Network(seen, len(codebooks), len(codebooks[0]))
         _fit(network, examples, updates)
-        tensors = networks._asdict().values()
-        for tensor, rounded in zip(tensors, network.rounded(examples[0][some].float(), examples[1][some]), strict=True):
+        for tensor, rounded in zip(networks._asdict().values(), network.rounded(seen, among), strict=True):
             tensor[quantizer] = rounded
         position = position + entries[quantizer, own]
     return networks
@@ -122,7 +123,7 @@ class Network(nn.Module):
 def _fit(network: Network, examples: tuple[Tensor, ...], updates: int) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=BETAS)
     for update in range(updates):
-        rate = LEARNING_RATE * min(1.0, (update + 1) / WARMUP_UPDATES) * (1 + cos(pi * update / updates)) / 2
+        rate = warm_cosine(LEARNING_RATE, update, updates, WARMUP_UPDATES)
         for group in optimizer.param_groups:
             group["lr"] = rate
         drawn = torch.randint(len(examples[0]), (BATCH,))

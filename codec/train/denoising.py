@@ -7,7 +7,6 @@ gains in bands, not spectra: a step costs little more than the network, and no b
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import well_started
 from codec.train.muon import Muon
-from codec.train.recipe import check_preset_and_sizes
+from codec.train.recipe import check_preset_and_sizes, warm_cosine
 from codec.train.run import Run
 from codec.weights import Weights
 
@@ -64,9 +63,7 @@ class DenoiseRecipe:
         check_preset_and_sizes(self.preset, {name: getattr(self, name) for name in sizes})
 
     def rate(self, step: int) -> float:
-        """Linear warm-up into half a cosine down to nothing."""
-        warm = min(1.0, (step + 1) / self.warmup_steps)
-        return self.learning_rate * warm * (1 + cos(pi * min(1.0, step / self.steps))) / 2
+        return warm_cosine(self.learning_rate, step, self.steps, self.warmup_steps)
 
 
 class Pieces:

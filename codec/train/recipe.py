@@ -61,6 +61,11 @@ def check_preset_and_sizes(preset: str, sizes: dict[str, float]) -> None:
             raise TrainingError(f"{name.replace('_', ' ')} {size:g} is not above 0")
 
 
+def warm_cosine(peak: float, step: int, steps: int, warmup_steps: int) -> float:
+    """Linear warm-up into half a cosine down to nothing."""
+    return peak * min(1.0, (step + 1) / warmup_steps) * (1 + cos(pi * min(1.0, step / steps))) / 2
+
+
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Linear warm-up; constant until the quantizer comes in; then half a cosine down to the final rate."""
     continuous = step < recipe.continuous_steps

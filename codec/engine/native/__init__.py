@@ -43,13 +43,11 @@ class State:
 class NativeCodeModel(CodeModel):
     """The same, but where a frame's codes lie is found in the library, in a twentieth of the time."""
 
-    def __init__(self, model: CodeModel, handle: Handle) -> None:
-        super().__init__(model.codebooks, model.networks)
-        self._handle = handle
+    handle: Handle  # which is made of this model, and given to it then
 
     def intervals(self, codes: Sequence[int]) -> list[list[int]]:
         given, found = np.array(codes, dtype=np.int16), np.empty((len(codes), 3), dtype=np.int32)
-        handle = self._handle
+        handle = self.handle
         if not handle.library.thinline_intervals(handle.pointer, _address(given), len(given), _address(found)):
             raise ValueError(f"codes {list(codes)} are not all codes of this model")
         intervals: list[list[int]] = found.tolist()
@@ -71,10 +69,10 @@ class NativeEngine:
             planned = plan(weights.config, tensors)
         except KeyError as error:
             raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error} is missing") from None
-        model = code_model_of(tensors)
+        self.code_model = code_model_of(tensors, NativeCodeModel)
         index = list(sets).index(self.instruction_set)
-        self._handle = Handle(library, weights.config, planned, model, precision, index)
-        self.code_model = NativeCodeModel(model, self._handle)
+        self._handle = Handle(library, weights.config, planned, self.code_model, precision, index)
+        self.code_model.handle = self._handle
         self._pointer = self._handle.pointer
         self._encode, self._decode = library.thinline_encode, library.thinline_decode
 

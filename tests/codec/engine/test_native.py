@@ -19,6 +19,7 @@ from codec.engine.native import PRECISIONS, NativeEngine, choose_set
 from codec.engine.native.binding import instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.torch import TorchEngine
+from codec.entropy import CodeModel
 from codec.weights import Weights, open_weights, shipped
 from tests.codec.codemodels import random_networks
 from tests.codec.steps import decoded, encoded
@@ -126,7 +127,7 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Weights:
 def test_every_machine_agrees_how_likely_codes_are(odd: bool, instruction_set: str, doubtful: Weights) -> None:
     weights, rng = doubtful if odd else open_weights(shipped("base")), np.random.default_rng(6)
     engine = NativeEngine(weights, "int8", instruction_set)
-    reference = code_model_of(load_file(weights.file("model.safetensors")))
+    reference = code_model_of(load_file(weights.file("model.safetensors")), CodeModel)
     for n_q in (*range(1, 25), 24):
         codes = rng.integers(0, 1024, n_q).tolist()
         assert engine.code_model.intervals(codes) == reference.intervals(codes)
