@@ -30,6 +30,11 @@ DENOISE_SPECTRUM = 1024  # points of the discrete spectra in which it is built
 DENOISE_MOST = 3.6  # nepers, 31 dB, that are taken away
 DENOISE_LEAST_POWER = 1e-9
 DENOISE_CENTER, DENOISE_UNIT = -9.0, 4.0  # of the natural logarithms of powers that the network sees
+DENOISE_MEANS = (0.5, 2.0, 0.3, 2.0)  # seconds of a band's running means of loudness
+DENOISE_HARMONIC = 2  # of them, the first ones, are harmonic means of powers: near the faintest of late
+DENOISE_START = -1.25  # a loudness that means begin with
+DENOISE_ABOVE = -2.0, 3.0  # what is looked at of how far loudness is above them
+DENOISE_FAINTEST = 1e-6  # beside a harmonic mean's inverse, which begins at 0
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -108,6 +113,11 @@ def emphasis_weights(config: CodecConfig) -> Floats:
 def denoise_bands(config: CodecConfig) -> Bands:
     """Those in which noise is taken away."""
     return Bands(config.denoise_bands, 50.0, 11_000.0, config.sample_rate, whole=True)
+
+
+def denoise_decays(config: CodecConfig) -> Doubles:
+    """What of each running mean is left after a frame [means]."""
+    return np.asarray(np.exp(-1 / (config.frame_rate * np.array(DENOISE_MEANS))))
 
 
 def denoise_weights(config: CodecConfig) -> tuple[Floats, Floats]:

@@ -41,6 +41,9 @@ class CodecConfig:
     band_to_hz: float = 8500.0
     level_hidden: int = 64  # width of the network that corrects levels
     denoise_bands: int = 48
+    denoise_maps: int = 16
+    denoise_map_dilations: tuple[int, ...] = (1, 2, 4)
+    denoise_maps_told: int = 4  # mixtures of the maps that the network of all bands is told
     denoise_channels: int = 128
     denoise_dilations: tuple[int, ...] = (1, 3, 9, 27)
     dilations: tuple[int, ...] = (1, 3, 9)

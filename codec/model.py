@@ -49,3 +49,9 @@ class SoundStream(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """A whole clip, codes [B, n_q, T] -> pcm [B, 1, T * hop]."""
         return self.decode_step(codes, self.decoder.initial_state(codes.shape[0]))[0]
+
+
+def misfit(error: RuntimeError) -> str:
+    """The first of what torch says of tensors that do not fit, in one line."""
+    lines = str(error).splitlines()
+    return lines[min(1, len(lines) - 1)].split(", ")[0].strip()

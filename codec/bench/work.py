@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.bands import DENOISE_FFT, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights
+from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights
 from codec.config import CodecConfig, search_paths
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
@@ -41,10 +41,14 @@ def _measuring(config: CodecConfig) -> Work:
 
 
 def denoiser_work(config: CodecConfig) -> Work:
-    """Powers in bands but for the transform before them, the network, and the filter, and the last one where it fades.
-    A frame with denoising off has none of it."""
-    bands, width = config.denoise_bands, config.denoise_channels
-    work = Work(bands * (DENOISE_FFT // 2 + 1)) + _convolution(bands, width, config.embedding_kernel, 1)
+    """Powers in bands but for the transform before them, running means and maps of each, the network, and the filter,
+    and the last one where it fades. A frame with denoising off has none of it."""
+    bands, maps, width, means = config.denoise_bands, config.denoise_maps, config.denoise_channels, len(DENOISE_MEANS)
+    work = Work(bands * (DENOISE_FFT // 2 + 1) + bands * means)
+    for inputs in (1 + means, *[maps] * len(config.denoise_map_dilations)):
+        work += _convolution(inputs, maps, 9, bands)
+    work += _convolution(maps, config.denoise_maps_told + 1, 1, bands)
+    work += _convolution(bands * (1 + config.denoise_maps_told), width, config.embedding_kernel, 1)
     for _ in config.denoise_dilations:
         work += _unit(config, width, 1)
     work += Work(bands * DENOISE_TAPS + DENOISE_TAPS * (config.hop + FADE))

@@ -62,11 +62,14 @@ def _codec_rows(engine_name: str) -> list[tuple[str, str]]:
 
 
 def _parameters(preset: str) -> str:
-    """How many numbers the shipped weights have, and how many of them are in each part."""
+    """How many numbers the shipped weights have, and how many of them are in each part; whole numbers are those that
+    say how likely codes are."""
     counts: Counter[str] = Counter()
     with safe_open(shipped(preset) / "model.safetensors", framework="numpy") as tensors:
         for name in tensors.keys():  # noqa: SIM118 - it is no dict
-            counts[name.partition(".")[0]] += prod(tensors.get_slice(name).get_shape())
+            tensor = tensors.get_slice(name)
+            part = "code networks" if tensor.get_dtype().startswith("I") else name.partition(".")[0]
+            counts[part] += prod(tensor.get_shape())
     parts = ", ".join(f"{part} {count:,}" for part, count in sorted(counts.items()))
     return f"{counts.total():,} ({parts})"
 

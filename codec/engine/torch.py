@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
 from codec.engine.codebooks import code_model_of
 from codec.entropy import CodeModel
-from codec.model import SoundStream
+from codec.model import SoundStream, misfit
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
 
@@ -28,7 +28,7 @@ class TorchEngine:
         try:
             self.model.load_state_dict(load_file(weights.file("model.safetensors")))
         except RuntimeError as error:
-            raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {error}") from None
+            raise WeightsError(f"the tensors do not fit preset {weights.config.preset}: {misfit(error)}") from None
         tensors = {name: value.numpy() for name, value in self.model.state_dict().items()}
         self.code_model = code_model_of(tensors, CodeModel)
 

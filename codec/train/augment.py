@@ -58,7 +58,7 @@ def draw_example(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, len
     speech = draw_voice(corpus, mixture, rng, length)
     if kind == "noisy":
         noise = (corpus.speech if rng.random() < mixture.babble else corpus.noise).cut(rng, length)
-        speech = speech + noise * _noise_gain(speech, noise, rng.uniform(*mixture.snr_db))
+        speech = speech + noise * noise_gain(speech, noise, rng.uniform(*mixture.snr_db))
     return at_level(speech, gain_db)
 
 
@@ -67,7 +67,7 @@ def draw_voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, lengt
     speech = corpus.speech.cut(rng, length)
     if rng.random() < mixture.chorus:
         other = corpus.speech.cut(rng, length)
-        speech = speech + other * _noise_gain(speech, other, rng.uniform(-3.0, 10.0))
+        speech = speech + other * noise_gain(speech, other, rng.uniform(-3.0, 10.0))
     if rng.random() < mixture.reverb:
         speech = reverberate(speech, corpus.rir, rng)
     if rng.random() < mixture.equalised:
@@ -78,45 +78,6 @@ def draw_voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, lengt
         peak = float(np.abs(speech).max())
         speech = np.clip(speech, -0.5 * peak, 0.5 * peak)
     return speech
-
-
-def draw_noise(corpus: Corpus, rng: np.random.Generator, length: int) -> Samples:
-    """What a microphone hears beside a voice, of any level: recorded noise at any speed, noise made here, babble,
-    music; coloured at random, at times two of them."""
-    noise = _one_noise(corpus, rng, length)
-    if rng.random() < 0.3:
-        other = _one_noise(corpus, rng, length)
-        noise = noise + other * _noise_gain(noise, other, rng.uniform(-6.0, 12.0))
-    return noise
-
-
-def _one_noise(corpus: Corpus, rng: np.random.Generator, length: int) -> Samples:
-    kind = rng.choice(("recorded", "made", "babble", "music"), p=(0.65, 0.2, 0.1, 0.05))
-    if kind == "made":
-        return equalise(_made_noise(rng, length), rng, 12.0)
-    if kind == "babble":
-        voices = [np.roll(corpus.speech.cut(rng, length), rng.integers(length)) for _ in range(rng.integers(3, 8))]
-        gains = [_noise_gain(voices[0], voice, rng.uniform(0.0, 6.0)) for voice in voices]
-        return equalise(np.tensordot(gains, voices, 1).astype(np.float32), rng)
-    if kind == "music" and corpus.music:
-        return equalise(corpus.music.cut(rng, length), rng, 10.0)
-    speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < 0.6 else 1.0
-    taken = corpus.noise.cut(rng, int(length * speed) + 2)
-    whole = np.trim_zeros(taken, "b")
-    if 0 < len(whole) < 0.9 * len(taken):  # a short one goes round
-        taken = np.resize(whole, len(taken))
-    return equalise(np.interp(np.arange(length) * speed, np.arange(len(taken)), taken).astype(np.float32), rng, 10.0)
-
-
-def _made_noise(rng: np.random.Generator, length: int) -> Samples:
-    """White to red, steady or swelling."""
-    spec = np.fft.rfft(rng.standard_normal(length))
-    noise = np.fft.irfft(spec * np.arange(1, len(spec) + 1) ** -rng.uniform(0.0, 1.3), length).astype(np.float32)
-    if rng.random() < 0.5:
-        points = rng.integers(3, 40)
-        swell_db = np.interp(np.arange(length), np.linspace(0, length, points), rng.uniform(-12.0, 0.0, points))
-        noise *= 10 ** (swell_db / 20).astype(np.float32)
-    return noise * np.float32(0.1 / rms(noise))
 
 
 def equalise(sound: Samples, rng: np.random.Generator, most_db: float = EQUALISER_DB) -> Samples:
@@ -158,6 +119,6 @@ def at_level(x: Samples, level_dbfs: float) -> Samples:
     return x * _level_gain(x, level_dbfs)
 
 
-def _noise_gain(speech: Samples, noise: Samples, snr_db: float) -> np.float32:
+def noise_gain(speech: Samples, noise: Samples, snr_db: float) -> np.float32:
     """The gain for `noise` that gives the signal-to-noise ratio; silence on either side counts as -60 dBFS."""
     return np.float32(max(rms(speech), 1e-3) / max(rms(noise), 1e-3) * 10 ** (-snr_db / 20))

@@ -1,11 +1,13 @@
 """Teaches a denoiser, alone: speech in noise goes in, the speech shall come out.
 
-Speech and noise are prepared once, with all their faults and colours, and mixed anew for every example. Judged are
+Speech and noise are prepared once, with all their faults and colours, as the spectra that the denoiser looks at; those
+are mixed anew for every example, for a spectrum of a sum is a sum of spectra. Judged are
 gains in bands, not spectra: a step costs little more than the network, and no band counts more because it is wide.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,25 +17,33 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import trange
 
 from codec.bands import DENOISE_WINDOW, LOUDNESS_EXPONENT
 from codec.config import PRESETS
 from codec.denoiser import Denoiser
-from codec.train.augment import Corpus, Mixture, Samples, at_level, draw_noise, draw_voice, rms
+from codec.model import misfit
+from codec.train.augment import Corpus, Mixture, Samples, draw_voice, rms
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import well_started
-from codec.train.muon import Muon
+from codec.train.muon import HALVES_ARE_QUICK, Muon
+from codec.train.noises import draw_noise
 from codec.train.recipe import check_preset_and_sizes, warm_cosine
 from codec.train.run import Run
 from codec.weights import Weights
+
+Floats = NDArray[np.float32]
 
 COLUMNS = ("loudness", "gain", "grad_norm", "learning_rate")
 FLOOR, LEAST_FLOOR = 1e-5, 1e-10  # powers in a band, relative to the example's mean and at the least: what is inaudible
 NOISE_ALONE = 0.1, 0.2  # of the noisy sound's amplitude and strength, beside the speech's: for speech that is silence
 VOICE_ACTIVE = 0.03  # of the peak: what is fainter is a pause, and the ratio of speech to noise is not of pauses
+SILENCE = 1e-8  # powers below are digital silence
+ALWAYS = 0.06  # of the frames are as faint as the background of a recording, BACKGROUND times which is taken from it
+BACKGROUND, BACKGROUND_LEFT = 2.0, 1e-3
+FULL_SCALE = 0.99
+NOISE_COLOUR_DB, COLOUR_POINTS = 8.0, 8
 
 
 @dataclass(frozen=True)
@@ -45,11 +55,11 @@ class DenoiseRecipe:
     batch: int = 16
     frames: int = 240
     speech_pieces: int = 6_000
-    noise_pieces: int = 4_000
+    noise_pieces: int = 6_000
     learning_rate: float = 4e-3  # at its peak
     warmup_steps: int = 100
     gain_weight: float = 2.0  # of errors of gains beside errors of loudness
-    taken: float = 0.3  # by how much more voice that is taken away counts than noise that is left
+    lost_voice: float = 0.7  # what voice that is taken away counts, noise that is left being 1
     noise_alone: float = 0.07  # of the examples
     nearly_clean: float = 0.2  # of the examples, at nearly_clean_db
     snr_db: tuple[float, float] = (-5.0, 30.0)
@@ -66,46 +76,104 @@ class DenoiseRecipe:
         return warm_cosine(self.learning_rate, step, self.steps, self.warmup_steps)
 
 
+@dataclass(frozen=True)
 class Pieces:
-    """Prepared sounds of one length, int16, each as loud as they go."""
+    """Prepared sounds of one length, as the denoiser looks at them: each goes round, and its peak is 1."""
 
-    def __init__(self, sounds: NDArray[np.int16]) -> None:
-        self.sounds = sounds
+    spectra: NDArray[np.float16]  # [pieces, frames, 2, bins]: real and imaginary parts
+    powers: NDArray[np.float32]  # [pieces, frames, bands]
+    wanted: NDArray[np.float32]  # the same without the background that the recording has of its own
+    active: NDArray[np.float32]  # [pieces], the RMS where something is to be heard
+    strength: NDArray[np.float32]  # [pieces], the RMS of all of it
 
-    def draw(self, rng: np.random.Generator) -> Samples:
-        """Any of them, begun anywhere: it goes round."""
-        sound = self.sounds[rng.integers(len(self.sounds))]
-        turned: Samples = np.roll(sound, rng.integers(len(sound))).astype(np.float32)
-        return turned / np.float32(32768)
-
-
-def prepare(recipe: DenoiseRecipe, corpus: Corpus, rng: np.random.Generator) -> tuple[Pieces, Pieces]:
-    """-> speech, noise."""
-    length, mixture = recipe.frames * PRESETS[recipe.preset].hop, Mixture()
-    made = []
-    for name, count in (("speech", recipe.speech_pieces), ("noise", recipe.noise_pieces)):
-        sounds = np.zeros((count, length), dtype=np.int16)
-        for index in trange(count, desc=f"preparing {name}", unit="piece", mininterval=2):
-            sound = draw_voice(corpus, mixture, rng, length) if name == "speech" else draw_noise(corpus, rng, length)
-            sounds[index] = sound * (29_000 / max(float(np.abs(sound).max()), 1e-4))
-        made.append(Pieces(sounds))
-    return made[0], made[1]
+    def __len__(self) -> int:
+        return len(self.powers)
 
 
-def draw_pair(
-    recipe: DenoiseRecipe, speech: Pieces, noise: Pieces, rng: np.random.Generator
-) -> tuple[Samples, Samples]:
-    """-> noisy speech, the speech in it, both [samples]."""
-    voice, other = speech.draw(rng), noise.draw(rng)
-    active = voice[np.abs(voice) > VOICE_ACTIVE * np.abs(voice).max()]
+def prepare(
+    recipe: DenoiseRecipe, corpus: Corpus, denoiser: Denoiser, rng: np.random.Generator
+) -> tuple[Pieces, Pieces]:
+    """-> speech, noise. A piece takes a quarter of a megabyte."""
+    frames, mixture = recipe.frames, Mixture()
+    length = frames * denoiser.hop
+    speech = seen(denoiser, lambda: draw_voice(corpus, mixture, rng, length), frames, recipe.speech_pieces, "speech")
+    return speech, seen(denoiser, lambda: draw_noise(corpus, rng, length), frames, recipe.noise_pieces, "noise")
+
+
+@torch.no_grad()
+def seen(denoiser: Denoiser, draw: Callable[[], Samples], frames: int, count: int, kind: str) -> Pieces:
+    """`count` drawn sounds of so many frames, as the denoiser looks at them."""
+    bands, bins = denoiser.weights.shape
+    spectra = np.empty((count, frames, 2, bins), dtype=np.float16)
+    powers, wanted = (np.empty((count, frames, bands), dtype=np.float32) for _ in range(2))
+    active, strength = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
+    for index in trange(count, desc=f"preparing {kind}", unit="piece", mininterval=2):
+        sound = draw()
+        sound = sound / np.float32(max(float(np.abs(sound).max()), 1e-4))
+        whole = torch.from_numpy(np.concatenate([sound[denoiser.hop - DENOISE_WINDOW :], sound]))[None, None]
+        looked = denoiser.spectra(whole)
+        spectra[index] = torch.view_as_real(looked[0]).transpose(1, 2).numpy()
+        in_bands = denoiser.in_bands(looked)[0]
+        powers[index], wanted[index] = in_bands.numpy(), without_background(in_bands).numpy()
+        loud = sound[np.abs(sound) > VOICE_ACTIVE]
+        active[index], strength[index] = rms(loud) if len(loud) else 0.0, rms(sound)
+    return Pieces(spectra, powers, wanted, active, strength)
+
+
+def without_background(powers: Tensor) -> Tensor:
+    """Powers [frames, bands] less what is always there, but for digital silence: speech is recorded in rooms, and the
+    room is not wanted."""
+    audible = torch.where(powers > SILENCE, powers, torch.inf)
+    always = torch.quantile(audible, ALWAYS, dim=0)
+    return torch.maximum(powers - BACKGROUND * torch.where(always < 1, always, 0), BACKGROUND_LEFT * powers)
+
+
+def draw_batch(
+    recipe: DenoiseRecipe, speech: Pieces, noise: Pieces, weights: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """`weights` [bands, bins]: of bins' powers in bands -> powers of noisy speech and of the speech in it, both
+    [B, bands, frames]."""
+    examples = [draw_powers(recipe, speech, noise, weights, rng) for _ in range(recipe.batch)]
+    given, wanted = (torch.from_numpy(np.stack(powers)).transpose(1, 2) for powers in zip(*examples, strict=True))
+    return given, wanted
+
+
+def draw_powers(
+    recipe: DenoiseRecipe, speech: Pieces, noise: Pieces, weights: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """The same for one example, [frames, bands]: both pieces begun anywhere, the noise coloured anew."""
+    (voice, begin), (other, noise_begin) = (_drawn(pieces, rng) for pieces in (speech, noise))
     clean = rng.random() < recipe.nearly_clean
     snr_db = rng.uniform(*(recipe.nearly_clean_db if clean else recipe.snr_db))
-    other *= np.float32(rms(active) / max(rms(other), 1e-3) * 10 ** (-snr_db / 20)) if len(active) else np.float32(1)
-    if rng.random() < recipe.noise_alone:
-        voice *= 0
-    noisy = voice + other
-    scaled = at_level(noisy, rng.uniform(*recipe.level_dbfs))
-    return scaled, voice * (rms(scaled) / max(rms(noisy), 1e-9))
+    gain = float(speech.active[voice]) / max(float(noise.strength[other]), 1e-3) * 10 ** (-snr_db / 20)
+    spoken = float(rng.random() >= recipe.noise_alone)
+    heard = np.hypot(spoken * speech.strength[voice], gain * noise.strength[other])
+    level = min(10 ** (rng.uniform(*recipe.level_dbfs) / 20) / max(heard, 1e-4), FULL_SCALE / (spoken + gain))
+    gains = gain * rng.choice((-1, 1)) * _colour(len(weights), rng)
+    both = _turned(speech.spectra[voice], begin) * _turned(noise.spectra[other], noise_begin)
+    shared = 2 * spoken * gains * (both.sum(axis=1) @ weights.T)
+    alone = spoken * _turned(speech.powers[voice], begin) + gains**2 * _turned(noise.powers[other], noise_begin)
+    wanted = spoken * _turned((speech.powers if clean else speech.wanted)[voice], begin)
+    given, wanted = (np.asarray(power * level**2, dtype=np.float32) for power in (alone + shared, wanted))
+    return np.maximum(given, 0), wanted
+
+
+def _drawn(pieces: Pieces, rng: np.random.Generator) -> tuple[int, int]:
+    """-> one of them, and the frame at which it begins."""
+    return int(rng.integers(len(pieces))), int(rng.integers(pieces.powers.shape[1]))
+
+
+def _turned(frames: NDArray[Any], begin: int) -> Floats:
+    return np.asarray(np.roll(frames, -begin, axis=0), dtype=np.float32)
+
+
+def _colour(bands: int, rng: np.random.Generator) -> Floats:
+    """Gains of a microphone or a wall; half of the time there is none."""
+    if rng.random() < 0.5:
+        return np.ones(bands, dtype=np.float32)
+    points_db = rng.uniform(-NOISE_COLOUR_DB, NOISE_COLOUR_DB, COLOUR_POINTS)
+    curve_db = np.interp(np.linspace(0, COLOUR_POINTS - 1, bands), np.arange(COLOUR_POINTS), points_db)
+    return np.asarray(10 ** (curve_db / 20), dtype=np.float32)
 
 
 class DenoiserTrainer(Run):
@@ -121,17 +189,22 @@ class DenoiserTrainer(Run):
         config = PRESETS[recipe.preset]
         self.denoiser = well_started(Denoiser(config))
         if start:
-            self.denoiser.load_state_dict(denoiser_of(load_file(start.file("model.safetensors"))))
+            try:
+                self.denoiser.load_state_dict(denoiser_of(load_file(start.file("model.safetensors"))))
+            except RuntimeError as error:
+                said = f"the weights in {start.folder} have another kind of denoiser: {misfit(error)}"
+                raise TrainingError(said) from error
         self.denoiser.to(self.team.device)
         self.optimizer = Muon(self.denoiser.parameters(), lr=recipe.learning_rate)
-        self.speech, self.noise = prepare(recipe, corpus, self.rng)
+        made_by = Denoiser(config)
+        self.weights = made_by.weights.numpy()
+        self.speech, self.noise = prepare(recipe, corpus, made_by, self.rng)
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log. Raises TrainingError where they are no numbers."""
         recipe = self.recipe
-        pairs = [draw_pair(recipe, self.speech, self.noise, self.rng) for _ in range(recipe.batch)]
-        noisy, clean = (torch.from_numpy(np.stack(sounds)).to(self.team.device) for sounds in zip(*pairs, strict=True))
-        loudness, gain = self._distances(noisy, clean)
+        given, wanted = draw_batch(recipe, self.speech, self.noise, self.weights, self.rng)
+        loudness, gain = self._distances(given.to(self.team.device), wanted.to(self.team.device))
         rate = recipe.rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -145,23 +218,24 @@ class DenoiserTrainer(Run):
         self.step += 1
         return dict(zip(COLUMNS, (float(loudness.detach()), float(gain.detach()), norm, rate), strict=True))
 
-    def _distances(self, noisy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-        """noisy, clean [B, samples] -> squared errors of loudness in bands, each example's relative to its own, and of
+    def _distances(self, given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Powers [B, bands, frames] -> squared errors of loudness in bands, each example's relative to its own, and of
         the gains' square roots, where there is something to take away."""
         denoiser, recipe = self.denoiser, self.recipe
         with torch.no_grad():
-            seen = [F.pad(x, (DENOISE_WINDOW - denoiser.hop, 0))[:, None] for x in (noisy, clean)]
-            given, wanted = (denoiser.powers(x).transpose(1, 2) for x in seen)
             means = [power.mean(dim=(1, 2), keepdim=True) for power in (given, wanted)]
             level = torch.maximum(means[1], NOISE_ALONE[0] ** 2 * means[0])
             floor = FLOOR * level + LEAST_FLOOR
-            before, target = ((power + floor) ** LOUDNESS_EXPONENT for power in (given, wanted))
+            before, target = (_loudness(power + floor) for power in (given, wanted))
             strength = target.square().mean(dim=(1, 2)) + NOISE_ALONE[1] * before.square().mean(dim=(1, 2))
-            right = ((wanted + 1e-3 * floor) / (given + 1e-3 * floor)).clamp(max=1) ** 0.25
+            right = ((wanted + 1e-3 * floor) / (given + 1e-3 * floor)).clamp(max=1).sqrt().sqrt()
             audible = given / (given + 1e-4 * level)
-        gains = denoiser.gains(denoiser.loudness(seen[0]), denoiser.network_state(len(noisy)))[0]
-        lack = target - (given * torch.exp(2 * gains) + floor) ** LOUDNESS_EXPONENT
-        loudness = (lack.square() * (1 + recipe.taken * (lack > 0))).mean(dim=(1, 2)) / strength
+            own, *rest = denoiser.network_state(len(given))
+            looked, _ = denoiser.maps.seen(denoiser.loudness(given.transpose(1, 2)), own)
+        with torch.autocast(looked.device.type, torch.bfloat16, enabled=HALVES_ARE_QUICK or looked.is_cuda):
+            gains, _ = denoiser.gains_of(looked, tuple(rest))
+        lack = target - _loudness(given * torch.exp(2 * gains) + floor)
+        loudness = (lack.square() * torch.where(lack > 0, recipe.lost_voice, 1.0)).mean(dim=(1, 2)) / strength
         return loudness.mean(), ((right - torch.exp(gains / 2)).square() * audible).mean()
 
     def save(self) -> None:
@@ -185,6 +259,10 @@ class DenoiserTrainer(Run):
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(f"{self.checkpoint} is no denoiser's checkpoint: {error}") from error
         self.rng = np.random.default_rng((self.recipe.seed, self.team.rank, self.step))
+
+
+def _loudness(powers: Tensor) -> Tensor:
+    return torch.exp(LOUDNESS_EXPONENT * torch.log(powers))  # what a CPU computes in a third of the time of a power
 
 
 def denoiser_of(tensors: dict[str, Any]) -> dict[str, Any]:

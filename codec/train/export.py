@@ -11,7 +11,7 @@ from torch import Tensor
 
 from codec.config import PRESETS
 from codec.entropy import CodeNetworks
-from codec.model import SoundStream
+from codec.model import SoundStream, misfit
 from codec.train.adversary import KEPT
 from codec.train.errors import TrainingError
 from codec.train.generator import Average, folded, trainable
@@ -24,8 +24,10 @@ def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
     try:
         average = Average(trainable(PRESETS[checkpoint["recipe"]["preset"]]))
         average.load_state_dict(checkpoint["average"])
-    except (KeyError, RuntimeError) as error:
-        raise TrainingError(f"{path} does not fit this codec: {error}") from error
+    except KeyError as error:
+        raise TrainingError(f"{path} is no codec's checkpoint: it has no {error}") from error
+    except RuntimeError as error:
+        raise TrainingError(f"{path} does not fit this codec: {misfit(error)}") from error
     return folded(average.model)
 
 
@@ -49,11 +51,12 @@ def blended(model: SoundStream, weights: Weights, share: float) -> SoundStream:
 def with_denoiser(weights: Weights, checkpoint: dict[str, Any], path: Path) -> SoundStream:
     """The codec of `weights` with the denoiser of the checkpoint at `path`. Raises TrainingError."""
     model = SoundStream(weights.config)
-    model.load_state_dict(load_file(weights.file("model.safetensors")))
+    tensors = load_file(weights.file("model.safetensors"))
+    kept = {name: value for name, value in tensors.items() if not name.startswith("denoiser.")}
     try:
-        model.denoiser.load_state_dict(checkpoint["denoiser"])
+        model.load_state_dict(kept | {f"denoiser.{name}": value for name, value in checkpoint["denoiser"].items()})
     except RuntimeError as error:
-        raise TrainingError(f"{path} does not fit the weights in {weights.folder}: {error}") from error
+        raise TrainingError(f"{path} does not fit the weights in {weights.folder}: {misfit(error)}") from error
     return model.eval().requires_grad_(False)
 
 

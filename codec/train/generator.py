@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from math import sqrt
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from codec.bandmaps import BandMaps, CausalConv2d
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
-from codec.model import SoundStream
+from codec.model import SoundStream, misfit
 from codec.seanet import ResidualUnit
+from codec.train.errors import TrainingError
 from codec.weights import Weights
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -37,17 +40,25 @@ def well_started(network: Network) -> Network:
             _start(module.conv, module.conv.in_channels * module.conv.kernel_size[0])
         elif isinstance(module, CausalConvTranspose1d):
             _start(module.conv, 2 * module.conv.in_channels)
+        elif isinstance(module, CausalConv2d):
+            _start(module.conv, 9 * module.conv.in_channels)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, ResidualUnit):
                 module.pointwise.conv.weight.mul_(BRANCH_GAIN)
+            if isinstance(module, BandMaps):
+                for unit in cast(Iterable[CausalConv2d], module.units):
+                    unit.conv.weight.mul_(BRANCH_GAIN)
     return network
 
 
 def trained(weights: Weights) -> SoundStream:
-    """Shipped weights, to train on."""
+    """Shipped weights, to train on. Raises TrainingError for those of another architecture."""
     model = SoundStream(weights.config)
-    model.load_state_dict(load_file(weights.file("model.safetensors")))
+    try:
+        model.load_state_dict(load_file(weights.file("model.safetensors")))
+    except RuntimeError as error:
+        raise TrainingError(f"the weights in {weights.folder} do not fit this codec: {misfit(error)}") from error
     _fold_level(model, 1 / LEVEL)
     return _loud(model)
 
@@ -65,7 +76,7 @@ def _fold_level(model: SoundStream, level: float) -> None:
     model.decoder.last.bias.div_(level)
 
 
-def _start(conv: nn.Conv1d | nn.ConvTranspose1d, fan_in: int) -> None:
+def _start(conv: nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d, fan_in: int) -> None:
     nn.init.normal_(conv.weight, std=1 / sqrt(fan_in))
 
 

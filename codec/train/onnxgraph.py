@@ -1,28 +1,26 @@
-"""Writes the step graphs for ONNX Runtime: one frame, state in and state out.
-
-Convolutions are written as two-dimensional ones of height 1, which ONNX Runtime runs faster than one-dimensional
-ones. The graphs mirror codec/denoiser.py and codec/seanet.py step by step; tests hold their codes equal to the
-reference's.
-"""
+"""Writes the step graphs for ONNX Runtime. They mirror codec/denoiser.py and codec/seanet.py step by step; tests hold
+their codes equal to the reference's."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from onnx import TensorProto
 
 from codec import pitch
 from codec.bandfilter import BandFilter
+from codec.bandmaps import BandMaps, CausalConv2d, RunningMeans
 from codec.bands import (
+    DENOISE_ABOVE,
     DENOISE_CENTER,
+    DENOISE_FAINTEST,
     DENOISE_FFT,
+    DENOISE_HARMONIC,
     DENOISE_LEAST_POWER,
+    DENOISE_MEANS,
     DENOISE_MOST,
+    DENOISE_START,
     DENOISE_UNIT,
     DENOISE_WINDOW,
     INAUDIBLE,
@@ -32,91 +30,16 @@ from codec.bands import (
     STEP,
     WINDOW,
 )
-from codec.conv import CausalConv1d, CausalConvTranspose1d
 from codec.denoiser import Denoiser
 from codec.levels import Equalizer, LevelAnalysis
 from codec.model import SoundStream
 from codec.postfilter import LongTermPostfilter
 from codec.seanet import DecoderBlock, EncoderBlock, LevelCorrection, ResidualUnit
-
-OPSET = 17
-IR_VERSION = 8
+from codec.train.stepgraph import StepGraphBuilder
 
 
-class StepGraphBuilder:
-    """Collects nodes; every method takes and gives names of tensors [1, C, 1, T]."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.states: list[tuple[str, str, list[int]]] = []  # name before, name after, shape
-        self.frames = 0  # T at the present place, to know where a transposed convolution's tail begins
-
-    def constant(self, value: Tensor | list[int]) -> str:
-        name = f"c{len(self.constants)}"
-        array = np.array(value, dtype=np.int64) if isinstance(value, list) else value.detach().numpy()
-        self.constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
-        return name
-
-    def add(self, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        name = output or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
-        return name
-
-    def state(self, channels: int, length: int) -> tuple[str, str]:
-        """Declares a state -> the names of its value before and after the step."""
-        before, after = f"state_{len(self.states)}", f"next_{len(self.states)}"
-        self.states.append((before, after, [1, channels, 1, length]))
-        return before, after
-
-    def slice(self, x: str, start: int, end: int, output: str | None = None, axis: int = 3) -> str:
-        bounds = (self.constant([start]), self.constant([end]), self.constant([axis]))
-        return self.add("Slice", x, *bounds, output=output)
-
-    def pointwise(self, x: str, conv: nn.Conv1d) -> str:
-        assert conv.bias is not None
-        return self.add("Conv", x, self.constant(conv.weight[:, :, None]), self.constant(conv.bias))
-
-    def matrix(self, x: str, weights: Tensor) -> str:
-        """x [1, I, 1, 1], weights [O, I] -> [1, O, 1, 1]."""
-        return self.add("Conv", x, self.constant(weights[:, :, None, None]))
-
-    def number(self, value: float) -> str:
-        return self.constant(torch.tensor(value))
-
-    def column(self, values: Tensor) -> str:
-        """A constant for each channel."""
-        return self.constant(values.reshape(1, -1, 1, 1))
-
-    def clip(self, x: str, low: float, high: float) -> str:
-        return self.add("Clip", x, self.number(low), self.number(high))
-
-    def causal(self, x: str, layer: CausalConv1d) -> str:
-        if layer.context:
-            before, after = self.state(layer.conv.in_channels, layer.context)
-            x = self.add("Concat", before, x, axis=3)
-            self.slice(x, -layer.context, 1 << 30, output=after)
-        weight, bias = self.constant(layer.conv.weight[:, :, None]), self.constant(layer.bias)
-        self.frames //= layer.stride
-        return self.add("Conv", x, weight, bias, strides=[1, layer.stride], dilations=[1, layer.dilation])
-
-    def transposed(self, x: str, layer: CausalConvTranspose1d) -> str:
-        before, after = self.state(layer.conv.out_channels, layer.stride)
-        y = self.add("ConvTranspose", x, self.constant(layer.conv.weight[:, :, None]), strides=[1, layer.stride])
-        done = self.frames * layer.stride
-        pads = self.constant([0, 0, 0, 0, 0, 0, 0, done])
-        y = self.add("Add", y, self.add("Pad", before, pads))
-        self.slice(y, done, 1 << 30, output=after)
-        self.frames = done
-        return self.add("Add", self.slice(y, 0, done), self.constant(layer.bias[None, :, None, None]))
-
-    def elu(self, x: str) -> str:
-        """The runtime's own takes five times as long where exp(x) leaves float32's range, as it does in loud speech."""
-        return self.add("Max", x, self.add("Elu", self.clip(x, -30.0, 0.0)))  # exp(-30) - 1 is -1
-
-    def unit(self, x: str, unit: ResidualUnit) -> str:
-        y = self.causal(self.elu(x), unit.dilated)
-        return self.add("Add", x, self.causal(self.elu(y), unit.pointwise))
+class CodecGraph(StepGraphBuilder):
+    """The codec's parts; every method takes and gives names of tensors, [1, C, 1, T] where nothing else is said."""
 
     def denoised(self, pcm: str, denoise: str, denoiser: Denoiser) -> str:
         """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1] -> pcm [1, 1, 1, hop]."""
@@ -130,14 +53,51 @@ class StepGraphBuilder:
         logs = self.add("Log", self.add("Add", powers, self.number(DENOISE_LEAST_POWER)))
         x = self.add("Div", self.add("Sub", logs, self.number(DENOISE_CENTER)), self.number(DENOISE_UNIT))
         own = len(self.states)
+        bands = denoiser.last.conv.out_channels
+        loudness = self.add("Reshape", x, self.constant([1, 1, 1, bands]))
+        maps = self.band_maps(loudness, denoiser.maps, bands)
+        told, alone = (self.mixed(maps, conv) for conv in (denoiser.told, denoiser.said))
+        x = self.add("Reshape", self.add("Concat", loudness, told, axis=1), self.constant([1, -1, 1, 1]))
         x = self.causal(x, denoiser.first)
         for unit in denoiser.units:
             assert isinstance(unit, ResidualUnit)
             x = self.unit(x, unit)
-        said = self.causal(self.elu(x), denoiser.last)
+        alone = self.add("Reshape", alone, self.constant([1, bands, 1, 1]))
+        said = self.add("Add", self.causal(self.elu(x), denoiser.last), alone)
         self._kept_while_off(denoise, own)
         taken = self.add("Mul", denoise, self.add("Mul", self.add("Sigmoid", said), self.number(DENOISE_MOST)))
         return self.filtered(pcm, self.add("Neg", taken), denoiser.filter)
+
+    def band_maps(self, loudness: str, maps: BandMaps, bands: int) -> str:
+        """loudness [1, 1, 1, bands] -> maps after ELU [1, maps, 1, bands]."""
+        seen = self.add("Concat", loudness, self.above_means(loudness, maps.means, bands), axis=1)
+        x = self.convolved(seen, maps.first, bands)
+        for unit in maps.units:
+            assert isinstance(unit, CausalConv2d)
+            x = self.add("Add", x, self.convolved(self.elu(x), unit, bands))
+        return self.elu(x)
+
+    def above_means(self, loudness: str, means: RunningMeans, bands: int) -> str:
+        """loudness [1, 1, 1, bands] -> how far it is above each running mean [1, means, 1, bands]."""
+        count = len(DENOISE_MEANS)
+        before, after = self.state(count, bands)
+        since = self.add("Sub", loudness, self.number(DENOISE_START))
+        inverse = self.add("Exp", self.add("Mul", since, self.number(-DENOISE_UNIT)))
+        values = self.add("Concat", *[inverse] * DENOISE_HARMONIC, *[since] * (count - DENOISE_HARMONIC), axis=1)
+        old = self.add("Mul", before, self.column(means.decays.float()))
+        now = self.add("Add", old, self.add("Mul", values, self.column((1 - means.decays).float())), output=after)
+        inverses = self.add("Add", self.slice(now, 0, DENOISE_HARMONIC, axis=1), self.number(DENOISE_FAINTEST))
+        faint = self.add("Mul", self.add("Log", inverses), self.number(-1 / DENOISE_UNIT))
+        floors = self.add("Concat", faint, self.slice(now, DENOISE_HARMONIC, count, axis=1), axis=1)
+        return self.clip(self.add("Sub", since, floors), *DENOISE_ABOVE)
+
+    def convolved(self, x: str, layer: CausalConv2d, bands: int) -> str:
+        """x [1, maps, 1, bands] -> [1, maps', 1, bands]."""
+        before, after = self.state(layer.conv.in_channels, bands, layer.context)
+        x = self.add("Concat", before, x, axis=2)
+        self.slice(x, -layer.context, 1 << 30, output=after, axis=2)
+        weight, bias = self.constant(layer.conv.weight), self.constant(layer.bias)
+        return self.add("Conv", x, weight, bias, pads=[0, 1, 0, 1], dilations=[layer.dilation, 1])
 
     def _kept_while_off(self, denoise: str, first: int) -> None:
         """States from number `first` on stay as they are in a frame that is not to be denoised."""
@@ -234,26 +194,11 @@ class StepGraphBuilder:
         taken_over = self.add("Mul", self.constant(band_filter.ramp), self.add("Sub", changes[1], changes[0]))
         return self.add("Add", pcm, self.add("Add", changes[0], taken_over))
 
-    def write(self, path: Path, inputs: dict[str, list[int]], output: tuple[str, list[int]]) -> None:
-        def value(name: str, shape: list[int]) -> onnx.ValueInfoProto:
-            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-        graph = helper.make_graph(
-            self.nodes,
-            path.stem,
-            [value(*item) for item in inputs.items()] + [value(before, shape) for before, _, shape in self.states],
-            [value(*output)] + [value(after, shape) for _, after, shape in self.states],
-            self.constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        onnx.checker.check_model(model, full_check=True)
-        path.write_bytes(model.SerializeToString())
-
 
 @torch.no_grad()
 def write_encoder(model: SoundStream, path: Path) -> None:
     """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1], states -> z [1, code_dimension, 1, 1], next states."""
-    graph, encoder, quantizer, config = StepGraphBuilder(), model.encoder, model.quantizer, model.config
+    graph, encoder, quantizer, config = CodecGraph(), model.encoder, model.quantizer, model.config
     graph.frames = config.hop
     pcm = graph.denoised("pcm", "denoise", model.denoiser)
     x = graph.causal(pcm, encoder.first)
@@ -276,7 +221,7 @@ def write_encoder(model: SoundStream, path: Path) -> None:
 @torch.no_grad()
 def write_decoder(model: SoundStream, path: Path) -> None:
     """z [1, code_dimension, 1, 1], states -> pcm [1, 1, 1, hop], next states."""
-    graph, decoder, quantizer, config = StepGraphBuilder(), model.decoder, model.quantizer, model.config
+    graph, decoder, quantizer, config = CodecGraph(), model.decoder, model.quantizer, model.config
     graph.frames = 1
     learned = graph.pointwise("z", quantizer.project_out)
     ends = (graph.constant([config.projected]), graph.constant([config.code_dimension]), graph.constant([1]))

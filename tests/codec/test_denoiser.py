@@ -41,6 +41,11 @@ def cleaned(denoiser: Denoiser, pcm: torch.Tensor, denoise: float = 1.0) -> torc
     return denoiser.step(pcm, mode, denoiser.initial_state(len(pcm)))[0]
 
 
+def look(denoiser: Denoiser, pcm: torch.Tensor) -> torch.Tensor:
+    """Of the last frame [bands]."""
+    return denoiser.loudness(denoiser.powers(pcm))[0, :, -1]
+
+
 def rms(x: torch.Tensor | np.ndarray) -> float:
     return float((x**2).mean() ** 0.5)
 
@@ -54,11 +59,11 @@ def test_bands_share_every_frequency() -> None:
 def test_a_tone_is_loudest_in_its_band_and_as_loud_as_it_is(denoiser: Denoiser, hertz: float) -> None:
     time = torch.arange(6 * CONFIG.hop) / CONFIG.sample_rate
     tone = 0.1 * torch.sin(2 * pi * hertz * time)[None, None]
-    seen = denoiser.loudness(tone)[0, :, -1]
+    seen = look(denoiser, tone)
     assert abs(int(seen.argmax()) - int(denoise_bands(CONFIG).shares(np.array([hertz])).argmax())) <= 1
-    louder = denoiser.loudness(2 * tone)[0, :, -1]
+    louder = look(denoiser, 2 * tone)
     assert float((louder - seen).max()) == pytest.approx(np.log(4) / DENOISE_UNIT, rel=0.01)
-    assert float(denoiser.loudness(0 * tone).max()) == pytest.approx((np.log(1e-9) - DENOISE_CENTER) / DENOISE_UNIT)
+    assert float(look(denoiser, 0 * tone).max()) == pytest.approx((np.log(1e-9) - DENOISE_CENTER) / DENOISE_UNIT)
 
 
 def test_off_is_off(denoiser: Denoiser, noise: torch.Tensor) -> None:
@@ -105,4 +110,6 @@ def test_speech_in_noise_comes_nearer_to_the_speech(
         errors = [rms(loudness(sound) - loudness(clean)) for sound in (noisy, output)]
         assert errors[1] < 0.8 * errors[0]
         alone = cleaned(denoiser, torch.from_numpy(clean)[None, None])[0, 0].numpy()
-        assert rms(loudness(alone) - loudness(clean)) < 0.15 * rms(loudness(clean))
+        wanted = loudness(clean)
+        spoken = wanted > rms(wanted)  # what is fainter may be the room, which goes
+        assert rms((loudness(alone) - wanted)[spoken]) < 0.15 * rms(wanted[spoken])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_void_p
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,26 @@ class LevelsSpec(ctypes.Structure):
     ]
 
 
+class BandLayerSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("inputs", "dilation")),
+        *((name, c_void_p) for name in ("weights", "bias")),
+    ]
+
+
+class BandMapsSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        ("layers", POINTER(BandLayerSpec)),
+        *((name, c_int32) for name in ("count", "bands", "maps", "told", "means", "harmonic")),
+        *((name, c_float) for name in ("start", "one", "unit", "faintest", "low", "high")),
+        *((name, c_void_p) for name in ("decays", "mixing", "mixing_bias")),
+    ]
+
+
 class DenoiserSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
@@ -58,6 +79,7 @@ class DenoiserSpec(ctypes.Structure):
         *((name, c_int32) for name in ("count", "window", "size")),
         *((name, c_float) for name in ("least", "center", "unit", "most")),
         *((name, c_void_p) for name in ("taper", "weights")),
+        ("maps", BandMapsSpec),
         ("filter", FilterSpec),
     ]
 
@@ -178,12 +200,25 @@ class Handle:
                 band_filter(bands.level_bands(config), bands.TAPS, bands.SPECTRUM),
             )
 
+        def band_maps() -> BandMapsSpec:
+            made = plan.band_maps
+            layers = [BandLayerSpec(layer.inputs, layer.dilation, *map(floats, layer.product)) for layer in made.layers]
+            return BandMapsSpec(
+                (BandLayerSpec * len(layers))(*layers),
+                *(len(layers), config.denoise_bands, config.denoise_maps, config.denoise_maps_told),
+                *(len(bands.DENOISE_MEANS), bands.DENOISE_HARMONIC, bands.DENOISE_START),
+                exp(bands.DENOISE_CENTER + bands.DENOISE_UNIT * bands.DENOISE_START),
+                *(bands.DENOISE_UNIT, bands.DENOISE_FAINTEST, *bands.DENOISE_ABOVE),
+                *map(floats, (bands.denoise_decays(config).astype(np.float32), *made.mixing)),
+            )
+
         def denoiser() -> DenoiserSpec:
             return DenoiserSpec(
                 stages(plan.denoiser),
                 *(len(plan.denoiser), bands.DENOISE_WINDOW, bands.DENOISE_FFT),
                 *(bands.DENOISE_LEAST_POWER, bands.DENOISE_CENTER, bands.DENOISE_UNIT, bands.DENOISE_MOST),
                 *map(floats, bands.denoise_weights(config)),
+                band_maps(),
                 band_filter(bands.denoise_bands(config), bands.DENOISE_TAPS, bands.DENOISE_SPECTRUM),
             )
 

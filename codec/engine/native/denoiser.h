@@ -1,5 +1,6 @@
 // The denoiser before the encoder (codec/denoiser.py), but for its network. See isa.cpp.
 #pragma once
+#include "bandmaps.h"
 #include "filter.h"
 #include "vectors.h"
 
@@ -47,21 +48,22 @@ inline void listen(const Denoiser& denoiser, const float* pcm, int hop, float* s
     __builtin_memcpy(seen, sound + hop, before * sizeof(float));
 }
 
-// sound [size], of which the window is filled and used up -> loudness in bands, as the network reads it.
-inline void look(const Denoiser& denoiser, float* sound, float* loudness) {
+// sound [size], of which the window is filled and used up -> loudness and powers in bands.
+inline void look(const Denoiser& denoiser, float* sound, float* loudness, float* in_bands) {
     alignas(64) float powers[kMaxSpectrum / 2 + kPanel] = {};
     for (int k = 0; k < denoiser.window; ++k) sound[k] *= denoiser.taper[k];
     for (int k = denoiser.window; k < denoiser.size; ++k) sound[k] = 0;
     spectrum_powers(denoiser, sound, powers);
     for (int b = 0; b < denoiser.filter.bands; ++b) {
-        const float power = dot(denoiser.weights + b * denoiser.bins, powers, denoiser.bins);
-        loudness[b] = (__builtin_logf(power + denoiser.least) - denoiser.center) / denoiser.unit;
+        in_bands[b] = dot(denoiser.weights + b * denoiser.bins, powers, denoiser.bins) + denoiser.least;
+        loudness[b] = (__builtin_logf(in_bands[b]) - denoiser.center) / denoiser.unit;
     }
 }
 
-// What the network says [bands] -> log gains [bands], times `denoise`.
-inline void to_gains(const Denoiser& denoiser, const float* said, float denoise, float* gains) {
-    for (int b = 0; b < denoiser.filter.bands; ++b) gains[b] = -denoise * denoiser.most / (1 + __builtin_expf(-said[b]));
+// What the network and what maps alone say [bands] -> log gains [bands], times `denoise`.
+inline void to_gains(const Denoiser& denoiser, const float* said, const float* alone, float denoise, float* gains) {
+    for (int b = 0; b < denoiser.filter.bands; ++b)
+        gains[b] = -denoise * denoiser.most / (1 + __builtin_expf(-said[b] - alone[b]));
 }
 
 }  // namespace

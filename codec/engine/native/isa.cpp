@@ -521,26 +521,29 @@ Stream stream_of(const Scratch& scratch, char* state) {
 }
 
 // The frames of `count` streams -> clean [kMaxHop] of each. The network runs for those that shall be denoised; its stages
-// come after the encoder's in a state.
+// come after the encoder's in a state, and what it keeps of maps at the end of it.
 void denoise_streams(const Model& model, Scratch* scratch, int count, const EncodeCall& call, KeptEncoder* const* kept,
                      float (*clean)[kMaxHop]) {
     Stream streams[kMaxBatch];
     const Denoiser& denoiser = model.denoiser;
     const Stage& first = denoiser.network.stages[0];
-    alignas(64) float values[kMaxBands], sound[kMaxSpectrum];
+    alignas(64) float values[kMaxBands], powers[kMaxBands], told[(1 + kMaxTold) * kMaxBands], sound[kMaxSpectrum];
+    alignas(64) float alone[kMaxBatch][kMaxBands];
+    const int bands = denoiser.filter.bands;
     int running = 0;
     for (int i = 0; i < count; ++i) {
         listen(denoiser, call.pcm[i], model.hop, kept[i]->seen, sound);
         if (!(call.denoise[i] > 0)) continue;
         streams[running] = stream_of(scratch[running], call.states[i] + model.encoder.state_bytes);
-        look(denoiser, sound, values);
-        put_channels(first, streams[running++].buffers[0], 0, values, denoiser.filter.bands);
+        look(denoiser, sound, values, powers);
+        map_bands(denoiser.maps, values, powers, *reinterpret_cast<KeptMaps*>(kept[i] + 1), told, alone[running]);
+        put_channels(first, streams[running++].buffers[0], 0, told, (1 + denoiser.maps.told) * bands);
     }
     if (running) run(denoiser.network, 0, denoiser.network.count, streams, running, scratch->digits);
     running = 0;
     for (int i = 0; i < count; ++i) {
         const bool on = call.denoise[i] > 0;
-        if (on) to_gains(denoiser, streams[running++].residual, call.denoise[i], values);
+        if (on) to_gains(denoiser, streams[running].residual, alone[running], call.denoise[i], values), ++running;
         filter_bands(denoiser.filter, on ? values : nullptr, call.pcm[i], kept[i]->filter, clean[i], model.hop);
     }
 }

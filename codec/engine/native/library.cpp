@@ -140,11 +140,24 @@ struct LevelsSpec {
     FilterSpec filter;
 };
 
+struct BandLayerSpec {
+    int32_t inputs, dilation;
+    const float *weights, *bias;  // [maps][inputs][frames][bands]
+};
+
+struct BandMapsSpec {
+    const BandLayerSpec* layers;
+    int32_t count, bands, maps, told, means, harmonic;
+    float start, one, unit, faintest, low, high;
+    const float *decays, *mixing, *mixing_bias;
+};
+
 struct DenoiserSpec {
     const StageSpec* stages;
     int32_t count, window, size;
     float least, center, unit, most;
     const float *taper, *weights;
+    BandMapsSpec maps;
     FilterSpec filter;
 };
 
@@ -394,6 +407,30 @@ struct Handle {
         return made;
     }
 
+    BandMaps band_maps(const BandMapsSpec& spec) {
+        const int maps = (spec.maps + kPanel - 1) / kPanel * kPanel;
+        BandMaps made{spec.bands, maps, spec.count, spec.told, spec.means, spec.harmonic};
+        made.start = spec.start, made.one = spec.one, made.unit = spec.unit, made.faintest = spec.faintest;
+        made.low = spec.low, made.high = spec.high, made.decays = copy(spec.decays, spec.means, spec.means);
+        made.kept_floats = size_t(spec.means) * spec.bands;
+        for (int i = 0; i < spec.count; ++i) {
+            const BandLayerSpec& from = spec.layers[i];
+            const int inputs = i ? maps : from.inputs;
+            float* weights = arena.take<float>(size_t(9) * inputs * maps);
+            for (int map = 0; map < spec.maps; ++map)
+                for (int input = 0; input < from.inputs; ++input)
+                    for (int tap = 0; tap < 9; ++tap)
+                        weights[(size_t(tap) * inputs + input) * maps + map] =
+                            from.weights[(size_t(map) * from.inputs + input) * 9 + tap];
+            made.layers[i] = {inputs, from.dilation, weights, copy(from.bias, spec.maps, maps)};
+            made.kept_floats += size_t(2) * from.dilation * (spec.bands + 2) * inputs;
+        }
+        float* mixing = arena.take<float>(size_t(spec.told + 1) * maps);
+        for (int k = 0; k <= spec.told; ++k) memcpy(mixing + k * maps, spec.mixing + k * spec.maps, spec.maps * sizeof(float));
+        made.mixing = mixing, made.mixing_bias = copy(spec.mixing_bias, spec.told + 1, spec.told + 1);
+        return made;
+    }
+
     Denoiser denoiser(const DenoiserSpec& spec) {
         const int half = spec.size / 2, bins = (half + kPanel) / kPanel * kPanel, bands = spec.filter.bands;
         Denoiser made{network(spec.stages, spec.count), spec.window, spec.size, bins};
@@ -406,7 +443,8 @@ struct Handle {
             cosines[k] = float(cos(angle)), sines[k] = float(sin(angle));
         }
         made.taper = copy(spec.taper, spec.window, spec.window);
-        made.weights = weights, made.cosines = cosines, made.sines = sines, made.filter = filter(spec.filter);
+        made.weights = weights, made.cosines = cosines, made.sines = sines;
+        made.maps = band_maps(spec.maps), made.filter = filter(spec.filter);
         return made;
     }
 
@@ -493,7 +531,8 @@ EXPORT void thinline_unload(void* handle) { delete static_cast<Handle*>(handle);
 EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     const Model& model = static_cast<Handle*>(handle)->model;
     if (decoder) return model.decoder.state_bytes + sizeof(KeptDecoder);
-    return model.encoder.state_bytes + model.denoiser.network.state_bytes + sizeof(KeptEncoder);
+    const size_t kept = sizeof(KeptEncoder) + sizeof(KeptMaps) + model.denoiser.maps.kept_floats * sizeof(float);
+    return model.encoder.state_bytes + model.denoiser.network.state_bytes + kept;
 }
 
 EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, const int32_t* n_q, const float* denoise,

@@ -24,6 +24,7 @@ constexpr float kMiddle = 7.5f;  // between the greatest and the least step of f
 constexpr int kMaxBands = 64, kMaxBins = 128, kMaxWindows = 5, kMaxHop = 320;  // of levels
 constexpr int kMaxTaps = 256;  // of a filter with gains in bands
 constexpr int kMaxSpectrum = 1024;  // that the denoiser looks at
+constexpr int kMaxMaps = 32, kMaxMapLayers = 8, kMaxTold = 8;  // of what it makes of each band
 constexpr int kMaxHistory = 512, kMaxDecimated = 224, kMaxLag = 112;  // of the postfilter
 
 enum class Format : int32_t { Float, Half, Byte };  // of weights: float32, bfloat16, int8 with a scale for each output
@@ -113,6 +114,24 @@ struct Levels {
     BandFilter filter;
 };
 
+// A convolution over three frames, `dilation` apart, and three bands.
+struct BandLayer {
+    int inputs, dilation;
+    const float* weights;  // [frames][bands][inputs][maps]
+    const float* bias;     // [maps]
+};
+
+// What the denoiser makes of each band before its network reads them: running means, then layers, all but the first
+// residual. `maps` is a multiple of kPanel.
+struct BandMaps {
+    int bands, maps, count, told, means, harmonic;
+    float start, one, unit, faintest, low, high;  // `one` over a power is the exponential of -unit * what it is above start
+    const float* decays;  // [means]
+    BandLayer layers[kMaxMapLayers];
+    const float *mixing, *mixing_bias;  // [told + 1][maps], [told + 1]: what the network is told, and what maps say alone
+    size_t kept_floats;
+};
+
 // The denoiser before the encoder: its network reads the powers in bands of a window, and says gains.
 struct Denoiser {
     Network network;
@@ -121,6 +140,7 @@ struct Denoiser {
     const float* taper;    // [window]
     const float* weights;  // [bands][bins]: of a bin's power in a band's
     const float *cosines, *sines;  // [size / 2], of a whole turn's first half
+    BandMaps maps;
     BandFilter filter;
 };
 
@@ -158,6 +178,11 @@ struct KeptEncoder {
     KeptFilter filter;                // the denoiser's
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
     float measured[kMaxTaps];         // and for levels
+};
+
+struct KeptMaps {
+    uint32_t frame;
+    float values[];  // running means, then the last frames that each layer read
 };
 
 struct KeptDecoder {

@@ -46,8 +46,22 @@ class Stage:
     aside: int = 0  # outputs, the last ones, that the next stage does not read
 
 
+class BandLayer(NamedTuple):
+    """A convolution over frames and bands."""
+
+    inputs: int
+    dilation: int
+    product: Product
+
+
+class BandMaps(NamedTuple):
+    layers: list[BandLayer]
+    mixing: Product  # what the denoiser's network is told of the maps, then what they say of gains alone
+
+
 @dataclass(frozen=True)
 class Plan:
+    band_maps: BandMaps
     denoiser: list[Stage]
     encoder: list[Stage]
     decoder: list[Stage]
@@ -62,6 +76,7 @@ def plan(config: CodecConfig, tensors: Tensors) -> Plan:
     """Raises KeyError for a tensor that is missing."""
     first, one = _first(config, tensors)
     return Plan(
+        _band_maps(config, tensors),
         _denoiser(config, tensors),
         _encoder(config, tensors),
         _decoder(config, tensors, first),
@@ -73,11 +88,23 @@ def plan(config: CodecConfig, tensors: Tensors) -> Plan:
     )
 
 
+def _band_maps(config: CodecConfig, tensors: Tensors) -> BandMaps:
+    names = ["first", *(f"units.{index}" for index in range(len(config.denoise_map_dilations)))]
+    layers = []
+    for name, dilation in zip(names, (1, *config.denoise_map_dilations), strict=True):
+        weight, bias = (tensors[f"denoiser.maps.{name}.{part}"] for part in ("conv.weight", "bias"))
+        layers.append(BandLayer(weight.shape[1], dilation, Product(weight.reshape(len(weight), -1), bias)))
+    mixing = [[tensors[f"denoiser.{name}.{part}"] for name in ("told", "said")] for part in ("weight", "bias")]
+    weight, bias = map(np.concatenate, mixing)
+    return BandMaps(layers, Product(weight[:, :, 0, 0], bias))
+
+
 def _denoiser(config: CodecConfig, tensors: Tensors) -> list[Stage]:
     first, last = (_product(tensors, f"denoiser.{name}") for name in ("first", "last"))
     width = config.denoise_channels
     units = _units(config, tensors, "denoiser", width, 1, config.denoise_dilations)
-    return [_windows(first, config.denoise_bands, config.embedding_kernel, 1), *units, _windows(last, width, 1, 1)]
+    inputs = config.denoise_bands * (1 + config.denoise_maps_told)
+    return [_windows(first, inputs, config.embedding_kernel, 1), *units, _windows(last, width, 1, 1)]
 
 
 def _encoder(config: CodecConfig, tensors: Tensors) -> list[Stage]:

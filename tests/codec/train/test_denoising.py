@@ -12,42 +12,92 @@ import torch
 from safetensors.torch import load_file
 
 import thinline
+from codec.bands import DENOISE_WINDOW
+from codec.config import PRESETS
+from codec.denoiser import Denoiser
 from codec.engine import load_engine
 from codec.train.adversary import KEPT
-from codec.train.augment import Corpus, draw_noise, rms
+from codec.train.augment import Corpus
 from codec.train.checkpoint import read_checkpoint
-from codec.train.denoising import DenoiseRecipe, DenoiserTrainer, draw_pair, prepare
+from codec.train.denoising import (
+    DenoiseRecipe,
+    DenoiserTrainer,
+    draw_batch,
+    draw_powers,
+    prepare,
+    seen,
+    without_background,
+)
 from codec.train.errors import TrainingError
 from codec.weights import open_weights, shipped
 
+CONFIG = PRESETS["base"]
 TINY = DenoiseRecipe(steps=60, batch=4, frames=24, speech_pieces=4, noise_pieces=4, warmup_steps=5)
 
 
-def test_noise_is_finite_and_of_the_length(tiny_corpus: Corpus) -> None:
-    rng = np.random.default_rng(2)
-    for _ in range(40):
-        noise = draw_noise(tiny_corpus, rng, 4000)
-        assert noise.shape == (4000,)
-        assert noise.dtype == np.float32
-        assert np.isfinite(noise).all()
-        assert noise.any()
+@pytest.fixture(scope="module")
+def denoiser() -> Denoiser:
+    return Denoiser(PRESETS["base"])
 
 
-def test_a_pair_is_speech_and_the_same_in_noise(tiny_corpus: Corpus) -> None:
+def powers_of(denoiser: Denoiser, sound: np.ndarray) -> np.ndarray:
+    """Of a sound that goes round [frames, bands]."""
+    before = sound[denoiser.hop - DENOISE_WINDOW :]
+    return denoiser.powers(torch.from_numpy(np.concatenate([before, sound]))[None, None])[0].numpy()
+
+
+def test_spectra_are_mixed_as_sounds_would_be(denoiser: Denoiser) -> None:
+    rng = np.random.default_rng(1)
+    speech, noise = (rng.standard_normal(24 * 320).astype(np.float32) for _ in range(2))
+    pieces = [seen(denoiser, lambda sound=sound: sound, 24, 1, "sound") for sound in (speech, noise)]
+    speech, noise = (sound / np.abs(sound).max() for sound in (speech, noise))
+    recipe = replace(TINY, noise_alone=0.0, nearly_clean=0.0, snr_db=(3.0, 3.0), level_dbfs=(-30.0, -30.0))
+    gain = pieces[0].active[0] / pieces[1].strength[0] * 10 ** (-3.0 / 20)
+    alike = []
+    for seed in range(40):  # until nothing is coloured and both begin where they begin
+        given, wanted = draw_powers(recipe, *pieces, denoiser.weights.numpy(), np.random.default_rng(seed))
+        level = np.sqrt(wanted.sum() / pieces[0].wanted.sum())
+        turns = [np.roll(pieces[0].wanted[0] * level**2, -k, axis=0) for k in range(24)]
+        turn = int(np.argmin([np.abs(wanted - turned).max() for turned in turns]))
+        sums = [
+            powers_of(denoiser, level * (np.roll(speech, -320 * turn) + sign * gain * np.roll(noise, -320 * other)))
+            for sign in (-1, 1)
+            for other in range(24)
+        ]
+        alike.append(min(float(np.abs(given / mixed - 1).max()) for mixed in sums))
+    assert sum(error < 0.05 for error in alike) > 8
+    assert min(alike) < 0.02
+
+
+def test_an_example_is_speech_and_the_same_in_noise(denoiser: Denoiser, tiny_corpus: Corpus) -> None:
     recipe, rng = replace(TINY, noise_alone=0.0, nearly_clean=0.0), np.random.default_rng(3)
-    speech, noise = prepare(recipe, tiny_corpus, rng)
-    for _ in range(30):
-        noisy, clean = draw_pair(recipe, speech, noise, rng)
-        assert noisy.shape == clean.shape == (24 * 320,)
-        assert np.abs(noisy).max() < 1
-        assert -10 < 20 * np.log10(rms(clean) / rms(noisy - clean)) < 31
+    speech, noise = prepare(recipe, tiny_corpus, denoiser, rng)
+    for _ in range(10):
+        given, wanted = draw_batch(recipe, speech, noise, denoiser.weights.numpy(), rng)
+        assert given.shape == wanted.shape == (recipe.batch, CONFIG.denoise_bands, recipe.frames)
+        assert torch.isfinite(given).all()
+        assert float(given.min()) >= 0
+        assert (given.sum(dim=(1, 2)) > 0.3 * wanted.sum(dim=(1, 2))).all()
 
 
-def test_nobody_may_speak(tiny_corpus: Corpus) -> None:
+def test_nobody_may_speak(denoiser: Denoiser, tiny_corpus: Corpus) -> None:
     recipe, rng = replace(TINY, noise_alone=1.0), np.random.default_rng(3)
-    noisy, clean = draw_pair(recipe, *prepare(recipe, tiny_corpus, rng), rng)
-    assert not clean.any()
-    assert noisy.any()
+    pieces = prepare(recipe, tiny_corpus, denoiser, rng)
+    given, wanted = draw_powers(recipe, *pieces, denoiser.weights.numpy(), rng)
+    assert not wanted.any()
+    assert given.any()
+
+
+def test_the_room_of_a_recording_is_not_wanted() -> None:
+    rng = np.random.default_rng(5)
+    room = 1e-4 * rng.uniform(0.7, 1.3, (100, 3))
+    voice = np.zeros((100, 3))
+    voice[20:60] = 0.01
+    voice[90:] = -room[90:]  # digital silence
+    wanted = without_background(torch.from_numpy(np.float32(room + voice))).numpy()
+    assert wanted[:20].max() < 1e-6
+    np.testing.assert_allclose(wanted[20:60], 0.01, rtol=0.02)
+    assert torch.isfinite(without_background(torch.zeros(4, 2))).all()
 
 
 def test_it_learns(tiny_corpus: Corpus, tmp_path: Path) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from codec.engine import load_engine
 from codec.train.augment import Corpus
 from codec.train.checkpoint import read_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.export import averaged, blended, export
+from codec.train.generator import trained
 from codec.train.loop import Trainer
-from codec.weights import digest, open_weights, shipped
+from codec.weights import digest, open_weights, shipped, write_manifest
 from tests.codec.train.test_loop import RECIPE
 
 
@@ -56,6 +58,17 @@ def test_a_decoder_is_blended_with_what_its_run_began_with(checkpoint: Path) -> 
 def test_weight_normalisation_is_folded(checkpoint: Path) -> None:
     model = averaged(read_checkpoint(checkpoint), checkpoint)
     assert not any("parametrizations" in name for name in model.state_dict())
+
+
+def test_weights_of_another_architecture_are_refused_in_a_line(tmp_path: Path) -> None:
+    shutil.copytree(shipped("base"), tmp_path / "weights")
+    tensors = load_file(tmp_path / "weights" / "model.safetensors")
+    del tensors["denoiser.maps.first.bias"]
+    save_file(tensors, tmp_path / "weights" / "model.safetensors", metadata={"preset": "base"})
+    write_manifest(tmp_path / "weights", "base")
+    with pytest.raises(TrainingError, match=r"do not fit this codec: Missing key.*maps.first.bias") as caught:
+        trained(open_weights(tmp_path / "weights"))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
