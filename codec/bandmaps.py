@@ -21,8 +21,8 @@ from codec.bands import (
     denoise_decays,
 )
 from codec.config import CodecConfig
+from codec.seanet import State
 
-State = tuple[Tensor, ...]
 CHUNK = 256  # frames whose means are computed together
 
 
@@ -53,38 +53,39 @@ class RunningMeans(nn.Module):
     over a time of its own."""
 
     decays: Tensor
+    shares: Tensor
+    left: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.register_buffer("decays", torch.from_numpy(denoise_decays(config)), persistent=False)
+        decays, frames = torch.from_numpy(denoise_decays(config)), torch.arange(CHUNK)
+        ages = frames[:, None] - frames
+        shares = (1 - decays)[:, None, None] * decays[:, None, None] ** ages.clamp(min=0) * (ages >= 0)
+        self.register_buffer("decays", decays, persistent=False)
+        # Of a chunk's values in the means after each of its frames, and of the means before it.
+        self.register_buffer("shares", shares.float(), persistent=False)
+        self.register_buffer("left", (decays[:, None] ** (frames + 1)).float(), persistent=False)
 
     def initial_state(self, batch: int, bands: int) -> Tensor:
-        return self.decays.new_zeros(batch, len(DENOISE_MEANS), bands, dtype=torch.float32)
+        return self.left.new_zeros(batch, len(DENOISE_MEANS), bands)
 
     def step(self, loudness: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """loudness [B, T, bands], state [B, means, bands] -> loudness less each mean [B, means, T, bands], next
         state."""
         above = []
         for part in torch.split(loudness, CHUNK, dim=1):
-            since = part - DENOISE_START
-            values = torch.stack([torch.exp(-DENOISE_UNIT * since), since], dim=1)
-            values = values.repeat_interleave(len(DENOISE_MEANS) // 2, dim=1)
-            weights, rest = self._weights(part.shape[1])
-            means = weights.to(part) @ values + rest.to(part)[:, :, None] * state[:, :, None].to(part)
+            count, since = part.shape[1], part - DENOISE_START
+            inverses = [torch.exp(-DENOISE_UNIT * since)] * DENOISE_HARMONIC
+            values = torch.stack([*inverses, *[since] * (len(DENOISE_MEANS) - DENOISE_HARMONIC)], dim=1)
+            means = self.shares[:, :count, :count] @ values + self.left[:, :count, None] * state[:, :, None]
             state = means[:, :, -1]
             faint = -torch.log(means[:, :DENOISE_HARMONIC] + DENOISE_FAINTEST) / DENOISE_UNIT
             above.append(since[:, None] - torch.cat([faint, means[:, DENOISE_HARMONIC:]], dim=1))
         return torch.cat(above, dim=2), state
 
-    def _weights(self, count: int) -> tuple[Tensor, Tensor]:
-        """Of the values of `count` frames in the mean of each [means, T, T], and of the state before [means, T]."""
-        frames = torch.arange(count, device=self.decays.device)
-        ages, decays = frames[:, None] - frames, self.decays[:, None, None]
-        return (1 - decays) * decays ** ages.clamp(min=0) * (ages >= 0), self.decays[:, None] ** (frames + 1)
-
 
 class BandMaps(nn.Module):
-    """A convolution, then residual ones: y += convolution of ELU of y."""
+    """A convolution, then residual ones: y += convolution of ELU of y. The state begins with the means'."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -96,13 +97,6 @@ class BandMaps(nn.Module):
     def initial_state(self, batch: int, bands: int) -> State:
         return tuple(part.initial_state(batch, bands) for part in self._parts())
 
-    def step(self, loudness: Tensor, state: State) -> tuple[Tensor, State]:
-        """loudness [B, bands, T], state -> maps after ELU [B, maps, T, bands], next state."""
-        own, first, *units = state
-        seen, own = self.seen(loudness, own)
-        y, rest = self.made(seen, (first, *units))
-        return y, (own, *rest)
-
     def seen(self, loudness: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """loudness [B, bands, T], state of the means -> it and what it is above each mean [B, 1 + means, T, bands],
         next state."""
@@ -111,7 +105,7 @@ class BandMaps(nn.Module):
         return torch.cat([loudness[:, None], above.clamp(*DENOISE_ABOVE)], dim=1), state
 
     def made(self, seen: Tensor, state: State) -> tuple[Tensor, State]:
-        """The convolutions alone."""
+        """What is seen, state of the convolutions -> maps after ELU [B, maps, T, bands], next state."""
         y, first = self.first.step(seen, state[0])
         after = [first]
         for unit, kept in zip(cast(Iterable[CausalConv2d], self.units), state[1:], strict=True):

@@ -51,7 +51,7 @@ class SoundStream(nn.Module):
         return self.decode_step(codes, self.decoder.initial_state(codes.shape[0]))[0]
 
 
-def misfit(error: RuntimeError) -> str:
+def misfit(error: Exception) -> str:
     """The first of what torch says of tensors that do not fit, in one line."""
     lines = str(error).splitlines()
     return lines[min(1, len(lines) - 1)].split(", ")[0].strip()

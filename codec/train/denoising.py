@@ -8,7 +8,7 @@ gains in bands, not spectra: a step costs little more than the network, and no b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Pieces:
 
     spectra: NDArray[np.float16]  # [pieces, frames, 2, bins]: real and imaginary parts
     powers: NDArray[np.float32]  # [pieces, frames, bands]
-    wanted: NDArray[np.float32]  # the same without the background that the recording has of its own
+    wanted: NDArray[np.float32]  # the same, of speech without the background that the recording has of its own
     active: NDArray[np.float32]  # [pieces], the RMS where something is to be heard
     strength: NDArray[np.float32]  # [pieces], the RMS of all of it
 
@@ -97,7 +97,9 @@ def prepare(
     frames, mixture = recipe.frames, Mixture()
     length = frames * denoiser.hop
     speech = seen(denoiser, lambda: draw_voice(corpus, mixture, rng, length), frames, recipe.speech_pieces, "speech")
-    return speech, seen(denoiser, lambda: draw_noise(corpus, rng, length), frames, recipe.noise_pieces, "noise")
+    noise = seen(denoiser, lambda: draw_noise(corpus, rng, length), frames, recipe.noise_pieces, "noise")
+    quiet = [without_background(torch.from_numpy(powers)).numpy() for powers in speech.powers]
+    return replace(speech, wanted=np.stack(quiet)), noise
 
 
 @torch.no_grad()
@@ -105,7 +107,7 @@ def seen(denoiser: Denoiser, draw: Callable[[], Samples], frames: int, count: in
     """`count` drawn sounds of so many frames, as the denoiser looks at them."""
     bands, bins = denoiser.weights.shape
     spectra = np.empty((count, frames, 2, bins), dtype=np.float16)
-    powers, wanted = (np.empty((count, frames, bands), dtype=np.float32) for _ in range(2))
+    powers = np.empty((count, frames, bands), dtype=np.float32)
     active, strength = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
     for index in trange(count, desc=f"preparing {kind}", unit="piece", mininterval=2):
         sound = draw()
@@ -113,11 +115,10 @@ def seen(denoiser: Denoiser, draw: Callable[[], Samples], frames: int, count: in
         whole = torch.from_numpy(np.concatenate([sound[denoiser.hop - DENOISE_WINDOW :], sound]))[None, None]
         looked = denoiser.spectra(whole)
         spectra[index] = torch.view_as_real(looked[0]).transpose(1, 2).numpy()
-        in_bands = denoiser.in_bands(looked)[0]
-        powers[index], wanted[index] = in_bands.numpy(), without_background(in_bands).numpy()
+        powers[index] = denoiser.in_bands(looked)[0].numpy()
         loud = sound[np.abs(sound) > VOICE_ACTIVE]
         active[index], strength[index] = rms(loud) if len(loud) else 0.0, rms(sound)
-    return Pieces(spectra, powers, wanted, active, strength)
+    return Pieces(spectra, powers, powers, active, strength)
 
 
 def without_background(powers: Tensor) -> Tensor:
@@ -194,11 +195,10 @@ class DenoiserTrainer(Run):
             except RuntimeError as error:
                 said = f"the weights in {start.folder} have another kind of denoiser: {misfit(error)}"
                 raise TrainingError(said) from error
+        self.weights = self.denoiser.weights.numpy()
+        self.speech, self.noise = prepare(recipe, corpus, self.denoiser, self.rng)
         self.denoiser.to(self.team.device)
         self.optimizer = Muon(self.denoiser.parameters(), lr=recipe.learning_rate)
-        made_by = Denoiser(config)
-        self.weights = made_by.weights.numpy()
-        self.speech, self.noise = prepare(recipe, corpus, made_by, self.rng)
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log. Raises TrainingError where they are no numbers."""
@@ -257,7 +257,7 @@ class DenoiserTrainer(Run):
             self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise TrainingError(f"{self.checkpoint} is no denoiser's checkpoint: {error}") from error
+            raise TrainingError(f"{self.checkpoint} is no denoiser's checkpoint: {misfit(error)}") from error
         self.rng = np.random.default_rng((self.recipe.seed, self.team.rank, self.step))
 
 

@@ -24,9 +24,7 @@ def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
     try:
         average = Average(trainable(PRESETS[checkpoint["recipe"]["preset"]]))
         average.load_state_dict(checkpoint["average"])
-    except KeyError as error:
-        raise TrainingError(f"{path} is no codec's checkpoint: it has no {error}") from error
-    except RuntimeError as error:
+    except (KeyError, RuntimeError) as error:
         raise TrainingError(f"{path} does not fit this codec: {misfit(error)}") from error
     return folded(average.model)
 

@@ -138,7 +138,7 @@ def hum(rng: np.random.Generator, length: int) -> Doubles:
 
 
 def texture_of(sound: Samples, rng: np.random.Generator) -> Doubles:
-    """Noise with the spectrum of any sound, at times swelling as it does: what is left of it in its sum with others."""
+    """Noise with the spectrum of any sound, at times swelling as it does."""
     length = len(sound)
     powers = np.square(np.abs(np.fft.rfft(sound + 1e-5 * rng.standard_normal(length))))
     sizes = np.sqrt(_smooth(powers, int(_between(rng, 20.0, 600.0))))

@@ -5,14 +5,14 @@
 namespace {
 
 // One frame through a layer, for kBands bands at a time. inputs: of the frame before the last one that counts, of that
-// and of this one, each [1 + bands + 1][layer.inputs] with zeros at both ends -> sums [bands][maps].
+// and of this one, each [1 + bands + 1][layer.inputs] with zeros at both ends; added to sums [bands][maps].
 // Not inlined: its loop wants the registers for itself.
 template <int kBands>
 __attribute__((noinline)) void convolve(const BandLayer& layer, int maps, const float* const* inputs, int band, float* sums) {
     const int stride = layer.inputs;
     for (int output = 0; output < maps; output += kWidth) {
         Floats sum[kBands];
-        for (int b = 0; b < kBands; ++b) sum[b] = load(layer.bias + output);
+        for (int b = 0; b < kBands; ++b) sum[b] = load(layer.bias + output) + load(sums + (band + b) * maps + output);
         const float* weights = layer.weights + output;
         for (int frame = 0; frame < 3; ++frame) {
             const float* x = inputs[frame] + band * stride;
@@ -26,7 +26,7 @@ __attribute__((noinline)) void convolve(const BandLayer& layer, int maps, const 
     }
 }
 
-// x [bands][layer.inputs], of this frame -> sums [bands][maps]. In `kept` lie the last 2 * dilation frames, each where
+// x [bands][layer.inputs], of this frame; what the layer makes of it is added to sums [bands][maps]. In `kept` lie the last 2 * dilation frames, each where
 // `frame`, a count, says: it is written over the oldest.
 inline void layer_step(const BandMaps& shape, const BandLayer& layer, const float* x, uint32_t frame, float* kept, float* sums) {
     constexpr int kTogether = 6;
@@ -61,20 +61,17 @@ inline void above_means(const BandMaps& shape, const float* loudness, const floa
 // Loudness and powers [bands] -> told [1 + shape.told][bands]: the loudness, then mixtures of maps; and what maps alone
 // say of gains, [bands].
 inline void map_bands(const BandMaps& shape, const float* loudness, const float* powers, KeptMaps& kept, float* told, float* alone) {
-    alignas(64) float x[kMaxBands * kMaxMaps], sums[kMaxBands * kMaxMaps], y[kMaxBands * kMaxMaps];
+    alignas(64) float x[kMaxBands * kMaxMaps], sums[kMaxBands * kMaxMaps];
     const int size = shape.bands * shape.maps;
+    __builtin_memset(sums, 0, size * sizeof(float));
     float* at = kept.values;
     above_means(shape, loudness, powers, at, x);
     at += shape.means * shape.bands;
     for (int i = 0; i < shape.count; ++i) {
         const BandLayer& layer = shape.layers[i];
-        layer_step(shape, layer, x, kept.frame, at, i ? sums : y);
+        layer_step(shape, layer, x, kept.frame, at, sums);
         at += 2 * layer.dilation * (shape.bands + 2) * layer.inputs;
-        for (int k = 0; k < size; k += kWidth) {
-            const Floats sum = i ? load(y + k) + load(sums + k) : load(y + k);
-            store(y + k, sum);
-            store(x + k, elu(sum));
-        }
+        for (int k = 0; k < size; k += kWidth) store(x + k, elu(load(sums + k)));
     }
     ++kept.frame;
     __builtin_memcpy(told, loudness, shape.bands * sizeof(float));

@@ -54,7 +54,7 @@ def test_spectra_are_mixed_as_sounds_would_be(denoiser: Denoiser) -> None:
     recipe = replace(TINY, noise_alone=0.0, nearly_clean=0.0, snr_db=(3.0, 3.0), level_dbfs=(-30.0, -30.0))
     gain = pieces[0].active[0] / pieces[1].strength[0] * 10 ** (-3.0 / 20)
     alike = []
-    for seed in range(40):  # until nothing is coloured and both begin where they begin
+    for seed in range(40):  # half of them are coloured
         given, wanted = draw_powers(recipe, *pieces, denoiser.weights.numpy(), np.random.default_rng(seed))
         level = np.sqrt(wanted.sum() / pieces[0].wanted.sum())
         turns = [np.roll(pieces[0].wanted[0] * level**2, -k, axis=0) for k in range(24)]
