@@ -75,7 +75,8 @@ class RunningMeans(nn.Module):
         above = []
         for part in torch.split(loudness, CHUNK, dim=1):
             count, since = part.shape[1], part - DENOISE_START
-            inverses = [torch.exp(-DENOISE_UNIT * since)] * DENOISE_HARMONIC
+            # Nothing counts as fainter than the start: after digital silence a mean would be low for half a minute.
+            inverses = [torch.exp(-DENOISE_UNIT * since).clamp(max=1.0)] * DENOISE_HARMONIC
             values = torch.stack([*inverses, *[since] * (len(DENOISE_MEANS) - DENOISE_HARMONIC)], dim=1)
             means = self.shares[:, :count, :count] @ values + self.left[:, :count, None] * state[:, :, None]
             state = means[:, :, -1]

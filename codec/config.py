@@ -42,10 +42,10 @@ class CodecConfig:
     level_hidden: int = 64  # width of the network that corrects levels
     denoise_bands: int = 48
     denoise_maps: int = 16
-    denoise_map_dilations: tuple[int, ...] = (1, 2, 4)
+    denoise_map_dilations: tuple[int, ...] = (1, 2, 4, 1, 2)
     denoise_maps_told: int = 4  # mixtures of the maps that the network of all bands is told
     denoise_channels: int = 128
-    denoise_dilations: tuple[int, ...] = (1, 3, 9, 27)
+    denoise_dilations: tuple[int, ...] = (1, 3, 9, 27, 1, 3, 9)
     dilations: tuple[int, ...] = (1, 3, 9)
     kernel: int = 7
     embedding_kernel: int = 3

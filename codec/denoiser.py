@@ -32,7 +32,7 @@ from codec.config import CodecConfig
 from codec.conv import CausalConv1d
 from codec.seanet import ResidualUnit, State
 
-STARTING_BIAS = -3.0  # of a network that has learned nothing: it takes next to nothing away
+STARTING_BIAS = -4.0  # of a network that has learned nothing: it takes next to nothing away
 
 
 class Denoiser(nn.Module):

@@ -24,5 +24,5 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise TrainingError(f"no checkpoint at {path}") from None
     except Exception as error:
-        raise TrainingError(f"{path} is not a checkpoint: {error}") from error
+        raise TrainingError(f"{path} is not a checkpoint, or it is damaged") from error
     return content

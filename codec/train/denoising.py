@@ -27,7 +27,7 @@ from codec.train.augment import Corpus, Mixture, Samples, draw_voice, rms
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
 from codec.train.errors import TrainingError
 from codec.train.generator import well_started
-from codec.train.muon import HALVES_ARE_QUICK, Muon
+from codec.train.muon import Muon, halves_are_quick
 from codec.train.noises import draw_noise
 from codec.train.recipe import check_preset_and_sizes, warm_cosine
 from codec.train.run import Run
@@ -36,7 +36,7 @@ from codec.weights import Weights
 Floats = NDArray[np.float32]
 
 COLUMNS = ("loudness", "gain", "grad_norm", "learning_rate")
-FLOOR, LEAST_FLOOR = 1e-5, 1e-10  # powers in a band, relative to the example's mean and at the least: what is inaudible
+FLOOR, LEAST_FLOOR = 1e-6, 1e-10  # powers in a band, relative to the example's mean and at the least: what is inaudible
 NOISE_ALONE = 0.1, 0.2  # of the noisy sound's amplitude and strength, beside the speech's: for speech that is silence
 VOICE_ACTIVE = 0.03  # of the peak: what is fainter is a pause, and the ratio of speech to noise is not of pauses
 SILENCE = 1e-8  # powers below are digital silence
@@ -60,10 +60,11 @@ class DenoiseRecipe:
     warmup_steps: int = 100
     gain_weight: float = 2.0  # of errors of gains beside errors of loudness
     lost_voice: float = 0.7  # what voice that is taken away counts, noise that is left being 1
+    lost_whole: float = 8.0  # the same where all shall pass
     noise_alone: float = 0.07  # of the examples
-    nearly_clean: float = 0.2  # of the examples, at nearly_clean_db
-    snr_db: tuple[float, float] = (-5.0, 30.0)
-    nearly_clean_db: tuple[float, float] = (35.0, 70.0)
+    nearly_clean: float = 0.3  # of the examples, at nearly_clean_db: they shall pass whole
+    snr_db: tuple[float, float] = (-5.0, 22.0)
+    nearly_clean_db: tuple[float, float] = (30.0, 70.0)
     level_dbfs: tuple[float, float] = (-42.0, -12.0)
     clip_norm: float = 1.0
     seed: int = 1
@@ -154,9 +155,10 @@ def draw_powers(
     both = _turned(speech.spectra[voice], begin) * _turned(noise.spectra[other], noise_begin)
     shared = 2 * spoken * gains * (both.sum(axis=1) @ weights.T)
     alone = spoken * _turned(speech.powers[voice], begin) + gains**2 * _turned(noise.powers[other], noise_begin)
-    wanted = spoken * _turned((speech.powers if clean else speech.wanted)[voice], begin)
-    given, wanted = (np.asarray(power * level**2, dtype=np.float32) for power in (alone + shared, wanted))
-    return np.maximum(given, 0), wanted
+    given = np.maximum(alone + shared, 0)
+    wanted = given if clean and spoken else spoken * _turned(speech.wanted[voice], begin)
+    given, wanted = (np.asarray(power * level**2, dtype=np.float32) for power in (given, wanted))
+    return given, wanted
 
 
 def _drawn(pieces: Pieces, rng: np.random.Generator) -> tuple[int, int]:
@@ -230,12 +232,14 @@ class DenoiserTrainer(Run):
             strength = target.square().mean(dim=(1, 2)) + NOISE_ALONE[1] * before.square().mean(dim=(1, 2))
             right = ((wanted + 1e-3 * floor) / (given + 1e-3 * floor)).clamp(max=1).sqrt().sqrt()
             audible = given / (given + 1e-4 * level)
+            whole = (wanted == given).flatten(1).all(dim=1)[:, None, None]
+            lost = torch.where(whole, recipe.lost_whole, recipe.lost_voice)
             own, *rest = denoiser.network_state(len(given))
             looked, _ = denoiser.maps.seen(denoiser.loudness(given.transpose(1, 2)), own)
-        with torch.autocast(looked.device.type, torch.bfloat16, enabled=HALVES_ARE_QUICK or looked.is_cuda):
+        with torch.autocast(looked.device.type, torch.bfloat16, enabled=halves_are_quick(looked)):
             gains, _ = denoiser.gains_of(looked, tuple(rest))
         lack = target - _loudness(given * torch.exp(2 * gains) + floor)
-        loudness = (lack.square() * torch.where(lack > 0, recipe.lost_voice, 1.0)).mean(dim=(1, 2)) / strength
+        loudness = (lack.square() * torch.where(lack > 0, lost, 1.0)).mean(dim=(1, 2)) / strength
         return loudness.mean(), ((right - torch.exp(gains / 2)).square() * audible).mean()
 
     def save(self) -> None:

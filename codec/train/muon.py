@@ -21,13 +21,18 @@ HALVES_ARE_QUICK = any(torch.cpu.get_capabilities().get(name) for name in ("avx5
 UPDATE_RMS = 0.2  # about what AdamW's updates have, so that learning rates mean the same
 
 
+def halves_are_quick(x: Tensor) -> bool:
+    """Whether x is where bfloat16 is computed by instructions for it."""
+    return HALVES_ARE_QUICK or x.is_cuda
+
+
 def orthogonalised(matrix: Tensor) -> Tensor:
     """The matrix with its singular values brought to about 1, by Newton-Schulz iterations."""
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / x.norm().clamp(min=1e-7)
-    x = x.bfloat16() if HALVES_ARE_QUICK or x.is_cuda else x
+    x = x.bfloat16() if halves_are_quick(x) else x
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(a * x, torch.addmm(b * gram, gram, gram, alpha=c), x)

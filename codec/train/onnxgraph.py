@@ -82,7 +82,7 @@ class CodecGraph(StepGraphBuilder):
         count = len(DENOISE_MEANS)
         before, after = self.state(count, bands)
         since = self.add("Sub", loudness, self.number(DENOISE_START))
-        inverse = self.add("Exp", self.add("Mul", since, self.number(-DENOISE_UNIT)))
+        inverse = self.add("Min", self.add("Exp", self.add("Mul", since, self.number(-DENOISE_UNIT))), self.number(1.0))
         values = self.add("Concat", *[inverse] * DENOISE_HARMONIC, *[since] * (count - DENOISE_HARMONIC), axis=1)
         old = self.add("Mul", before, self.column(means.decays.float()))
         now = self.add("Add", old, self.add("Mul", values, self.column((1 - means.decays).float())), output=after)

@@ -96,3 +96,9 @@ class TestMeans:
         assert float(sound[0, -1, 0]) == -1.0
         assert float(above[:DENOISE_HARMONIC].min()) > -0.15
         assert float(above[DENOISE_HARMONIC:].max()) < -0.4
+
+    def test_after_digital_silence_a_floor_is_no_lower_than_where_it_starts(self) -> None:
+        silence, hum = torch.full((1, 300, 3), -3.0), torch.zeros(1, 100, 3)
+        above = self.above(torch.cat([silence, hum], dim=1))[:, :DENOISE_HARMONIC, 300:]
+        assert float(above.max()) < -DENOISE_START + 1e-3
+        assert float(above[:, 0, -1].max()) < 0.7 * -DENOISE_START

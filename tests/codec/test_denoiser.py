@@ -94,6 +94,20 @@ def test_it_delays_nothing_and_sees_nothing_of_what_comes(denoiser: Denoiser, no
     assert int(np.correlate(found.numpy(), given.numpy(), "same").argmax()) == len(given) // 2
 
 
+@pytest.mark.parametrize("silent_frames", [75, 300])
+def test_a_voice_in_noise_stays_after_digital_silence(denoiser: Denoiser, silent_frames: int) -> None:
+    time = np.arange(8 * CONFIG.sample_rate) / CONFIG.sample_rate
+    phase = 2 * pi * np.cumsum(140 + 25 * np.sin(2 * pi * 0.7 * time)) / CONFIG.sample_rate
+    syllables = np.clip(np.sin(2 * pi * 1.5 * time) + 0.4, 0, 1)
+    voice = syllables * sum(np.sin(k * phase) / k for k in range(1, 25))
+    noise = np.random.default_rng(0).standard_normal(len(time))
+    noisy = torch.from_numpy(np.float32(0.08 * voice / rms(voice) + 0.025 * noise))[None, None]
+    silence = torch.zeros(1, 1, silent_frames * CONFIG.hop)
+    late = cleaned(denoiser, torch.cat([silence, noisy], dim=2))[..., silence.shape[2] :]
+    for begun, heard in zip(cleaned(denoiser, noisy).chunk(8, dim=2), late.chunk(8, dim=2), strict=True):
+        assert 20 * np.log10(rms(heard) / rms(begun)) > -6
+
+
 def loudness(sound: np.ndarray) -> np.ndarray:
     """Magnitudes in windows of 20 ms to the power of 0.3."""
     windows = np.lib.stride_tricks.sliding_window_view(sound, 480)[::240] * np.hanning(480)

@@ -88,6 +88,22 @@ def test_nobody_may_speak(denoiser: Denoiser, tiny_corpus: Corpus) -> None:
     assert given.any()
 
 
+def test_what_is_nearly_clean_passes_whole_and_losing_it_counts(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    losses = []
+    for weight in (1.0, 3.0):
+        recipe = replace(TINY, noise_alone=0.0, nearly_clean=1.0, lost_voice=0.5, lost_whole=weight)
+        trainer = DenoiserTrainer(recipe, tiny_corpus, tmp_path)
+        pieces = trainer.speech, trainer.noise, trainer.weights
+        given, wanted = draw_batch(recipe, *pieces, np.random.default_rng(3))
+        assert torch.equal(given, wanted)
+        assert given.any()
+        losses.append(float(trainer._distances(given, wanted)[0].detach()))
+    assert losses[1] == pytest.approx(3 * losses[0], rel=1e-3)
+    given, wanted = draw_powers(replace(recipe, noise_alone=1.0), *pieces, np.random.default_rng(3))
+    assert given.any()
+    assert not wanted.any()
+
+
 def test_the_room_of_a_recording_is_not_wanted() -> None:
     rng = np.random.default_rng(5)
     room = 1e-4 * rng.uniform(0.7, 1.3, (100, 3))
