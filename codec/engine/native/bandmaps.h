@@ -46,7 +46,9 @@ inline void layer_step(const BandMaps& shape, const BandLayer& layer, const floa
 // Loudness and powers [bands] -> seen [bands][1 + means]: the first, and how far it is above each running mean.
 inline void above_means(const BandMaps& shape, const float* loudness, const float* powers, float* means, float* seen) {
     for (int b = 0; b < shape.bands; ++b, seen += 1 + shape.means) {
-        const float since = loudness[b] - shape.start, whole = shape.one / powers[b], inverse = whole < 1 ? whole : 1;
+        // Nothing counts as fainter than where means begin.
+        const float since = loudness[b] - shape.start;
+        const float inverse = powers[b] > shape.one ? shape.one / powers[b] : 1;
         seen[0] = loudness[b];
         for (int k = 0; k < shape.means; ++k) {
             const bool harmonic = k < shape.harmonic;
