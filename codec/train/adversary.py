@@ -15,7 +15,7 @@ from codec.config import PRESETS
 from codec.train.discriminators import Discriminators
 from codec.train.errors import TrainingError
 from codec.train.losses import loudness
-from codec.train.recipe import Recipe
+from codec.train.recipe import Recipe, set_rate
 from codec.train.team import Team
 
 DEEMPHASIS_HZ = 1500
@@ -60,8 +60,7 @@ class Adversary:
         self.team.average(gradients)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+        set_rate(self.optimizer, self.learning_rate)
         self.optimizer.step()
 
     def start(self, kept: Kept) -> None:

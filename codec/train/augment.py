@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from codec.train.data import Clips
@@ -13,6 +14,7 @@ Samples = NDArray[np.float32]
 
 EQUALISER_DB = 5.0
 EQUALISER_BANDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.33, 0.66, 1.0)  # fractions of the spectrum
+SPEEDS = 0.85, 1.18
 NARROW_BAND = (0.28, 0.67)  # 3.4 to 8 kHz, of 12
 
 
@@ -25,6 +27,7 @@ class Mixture:
     silence: float = 0.01  # digital zero
     reverb: float = 0.15  # of the speech
     chorus: float = 0.05  # of the speech is two voices, both wanted
+    at_other_speed: float = 0.0  # of the speech, pitch and all, as if more people spoke
     equalised: float = 0.3  # of the speech passed through a gently coloured microphone
     band_limited: float = 0.05  # of the speech came over a narrow band
     clipped: float = 0.03  # of the speech was too loud for its microphone
@@ -64,9 +67,9 @@ def draw_example(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, len
 
 def draw_voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
     """Speech as a microphone may deliver it."""
-    speech = corpus.speech.cut(rng, length)
+    speech = _draw_speech(corpus, mixture, rng, length)
     if rng.random() < mixture.chorus:
-        other = corpus.speech.cut(rng, length)
+        other = _draw_speech(corpus, mixture, rng, length)
         speech = speech + other * noise_gain(speech, other, rng.uniform(-3.0, 10.0))
     if rng.random() < mixture.reverb:
         speech = reverberate(speech, corpus.rir, rng)
@@ -78,6 +81,16 @@ def draw_voice(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, lengt
         peak = float(np.abs(speech).max())
         speech = np.clip(speech, -0.5 * peak, 0.5 * peak)
     return speech
+
+
+def _draw_speech(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, length: int) -> Samples:
+    """As it was recorded, or at another speed (speed perturbation, T. Ko et al., "Audio augmentation for speech
+    recognition", 2015)."""
+    if rng.random() >= mixture.at_other_speed:
+        return corpus.speech.cut(rng, length)
+    speed = float(rng.uniform(*SPEEDS))
+    changed = np.asarray(soxr.resample(corpus.speech.cut(rng, round(length * speed)), speed, 1.0), dtype=np.float32)
+    return np.pad(changed[:length], (0, max(0, length - len(changed))))
 
 
 def equalise(sound: Samples, rng: np.random.Generator, most_db: float = EQUALISER_DB) -> Samples:

@@ -19,7 +19,7 @@ from codec.engine.base import Engine
 from codec.entropy import HIDDEN, HIDDEN_SHIFT, MOST_HIDDEN, OCTAVE, POSITION_BITS, CodeNetworks, positions
 from codec.stream import StreamEncoder
 from codec.train.augment import Corpus, Mixture, draw_example
-from codec.train.recipe import warm_cosine
+from codec.train.recipe import set_rate, warm_cosine
 
 BITRATES_KBPS = (3.0, 6.0, 12.0)
 EXAMPLE_SECONDS = 10.0
@@ -123,9 +123,7 @@ class Network(nn.Module):
 def _fit(network: Network, examples: tuple[Tensor, ...], updates: int) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=BETAS)
     for update in range(updates):
-        rate = warm_cosine(LEARNING_RATE, update, updates, WARMUP_UPDATES)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, warm_cosine(LEARNING_RATE, update, updates, WARMUP_UPDATES))
         drawn = torch.randint(len(examples[0]), (BATCH,))
         position, n_q, wanted = (values[drawn] for values in examples)
         optimizer.zero_grad(set_to_none=True)

@@ -8,7 +8,7 @@ gains in bands, not spectra: a step costs little more than the network, and no b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from codec.train.errors import TrainingError
 from codec.train.generator import well_started
 from codec.train.muon import Muon, halves_are_quick
 from codec.train.noises import draw_noise
-from codec.train.recipe import check_preset_and_sizes, warm_cosine
+from codec.train.recipe import check_preset_and_sizes, set_rate, warm_cosine
 from codec.train.run import Run
 from codec.weights import Weights
 
@@ -43,6 +43,7 @@ SILENCE = 1e-8  # powers below are digital silence
 ALWAYS = 0.06  # of the frames are as faint as the background of a recording, BACKGROUND times which is taken from it
 BACKGROUND, BACKGROUND_LEFT = 2.0, 1e-3
 FULL_SCALE = 0.99
+MOST_MUTED = 0.4  # of an example
 NOISE_COLOUR_DB, COLOUR_POINTS = 8.0, 8
 
 
@@ -54,14 +55,17 @@ class DenoiseRecipe:
     steps: int = 12_000
     batch: int = 16
     frames: int = 240
-    speech_pieces: int = 6_000
-    noise_pieces: int = 6_000
+    speech_pieces: int = 3_000
+    noise_pieces: int = 3_000
     learning_rate: float = 4e-3  # at its peak
     warmup_steps: int = 100
     gain_weight: float = 2.0  # of errors of gains beside errors of loudness
     lost_voice: float = 0.7  # what voice that is taken away counts, noise that is left being 1
-    lost_whole: float = 8.0  # the same where all shall pass
+    lost_whole: float = 6.0  # the same where all shall pass
     noise_alone: float = 0.07  # of the examples
+    renewed: int = 2  # pieces of either kind that give way to others in each step
+    at_other_speed: float = 0.5  # of the voices
+    muted: float = 0.1  # of the examples begin with digital silence, as before a microphone is let in
     nearly_clean: float = 0.3  # of the examples, at nearly_clean_db: they shall pass whole
     snr_db: tuple[float, float] = (-5.0, 22.0)
     nearly_clean_db: tuple[float, float] = (30.0, 70.0)
@@ -77,49 +81,53 @@ class DenoiseRecipe:
         return warm_cosine(self.learning_rate, step, self.steps, self.warmup_steps)
 
 
-@dataclass(frozen=True)
 class Pieces:
     """Prepared sounds of one length, as the denoiser looks at them: each goes round, and its peak is 1."""
 
-    spectra: NDArray[np.float16]  # [pieces, frames, 2, bins]: real and imaginary parts
-    powers: NDArray[np.float32]  # [pieces, frames, bands]
-    wanted: NDArray[np.float32]  # the same, of speech without the background that the recording has of its own
-    active: NDArray[np.float32]  # [pieces], the RMS where something is to be heard
-    strength: NDArray[np.float32]  # [pieces], the RMS of all of it
+    def __init__(
+        self, denoiser: Denoiser, draw: Callable[[], Samples], frames: int, count: int, kind: str, voices: bool = False
+    ) -> None:
+        """`count` drawn sounds of so many frames. A piece takes a quarter of a megabyte."""
+        bands, bins = denoiser.weights.shape
+        self._denoiser, self._draw, self._next, self._voices = denoiser, draw, 0, voices
+        self.spectra = np.empty((count, frames, 2, bins), dtype=np.float16)  # real and imaginary parts
+        self.powers = np.empty((count, frames, bands), dtype=np.float32)
+        # The same, of speech without the background that the recording has of its own.
+        self.wanted = np.empty_like(self.powers) if voices else self.powers
+        self.active = np.empty(count, dtype=np.float32)  # the RMS where something is to be heard
+        self.strength = np.empty(count, dtype=np.float32)  # the RMS of all of it
+        for _ in trange(count, desc=f"preparing {kind}", unit="piece", mininterval=2):
+            self.renew()
 
     def __len__(self) -> int:
         return len(self.powers)
+
+    @torch.no_grad()
+    def renew(self) -> None:
+        """Puts another sound in the place of the oldest one."""
+        index, self._next = self._next, (self._next + 1) % len(self)
+        sound = self._draw()
+        sound = sound / np.float32(max(float(np.abs(sound).max()), 1e-4))
+        whole = torch.from_numpy(np.concatenate([sound[self._denoiser.hop - DENOISE_WINDOW :], sound]))[None, None]
+        looked = self._denoiser.spectra(whole)
+        powers = self._denoiser.in_bands(looked)[0]
+        self.spectra[index] = torch.view_as_real(looked[0]).transpose(1, 2).numpy()
+        self.powers[index] = powers.numpy()
+        if self._voices:
+            self.wanted[index] = without_background(powers).numpy()
+        loud = sound[np.abs(sound) > VOICE_ACTIVE]
+        self.active[index], self.strength[index] = rms(loud) if len(loud) else 0.0, rms(sound)
 
 
 def prepare(
     recipe: DenoiseRecipe, corpus: Corpus, denoiser: Denoiser, rng: np.random.Generator
 ) -> tuple[Pieces, Pieces]:
-    """-> speech, noise. A piece takes a quarter of a megabyte."""
-    frames, mixture = recipe.frames, Mixture()
+    """-> speech, noise."""
+    frames, mixture = recipe.frames, Mixture(at_other_speed=recipe.at_other_speed)
     length = frames * denoiser.hop
-    speech = seen(denoiser, lambda: draw_voice(corpus, mixture, rng, length), frames, recipe.speech_pieces, "speech")
-    noise = seen(denoiser, lambda: draw_noise(corpus, rng, length), frames, recipe.noise_pieces, "noise")
-    quiet = [without_background(torch.from_numpy(powers)).numpy() for powers in speech.powers]
-    return replace(speech, wanted=np.stack(quiet)), noise
-
-
-@torch.no_grad()
-def seen(denoiser: Denoiser, draw: Callable[[], Samples], frames: int, count: int, kind: str) -> Pieces:
-    """`count` drawn sounds of so many frames, as the denoiser looks at them."""
-    bands, bins = denoiser.weights.shape
-    spectra = np.empty((count, frames, 2, bins), dtype=np.float16)
-    powers = np.empty((count, frames, bands), dtype=np.float32)
-    active, strength = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
-    for index in trange(count, desc=f"preparing {kind}", unit="piece", mininterval=2):
-        sound = draw()
-        sound = sound / np.float32(max(float(np.abs(sound).max()), 1e-4))
-        whole = torch.from_numpy(np.concatenate([sound[denoiser.hop - DENOISE_WINDOW :], sound]))[None, None]
-        looked = denoiser.spectra(whole)
-        spectra[index] = torch.view_as_real(looked[0]).transpose(1, 2).numpy()
-        powers[index] = denoiser.in_bands(looked)[0].numpy()
-        loud = sound[np.abs(sound) > VOICE_ACTIVE]
-        active[index], strength[index] = rms(loud) if len(loud) else 0.0, rms(sound)
-    return Pieces(spectra, powers, powers, active, strength)
+    draw_speech, draw_other = lambda: draw_voice(corpus, mixture, rng, length), lambda: draw_noise(corpus, rng, length)
+    speech = Pieces(denoiser, draw_speech, frames, recipe.speech_pieces, "speech", voices=True)
+    return speech, Pieces(denoiser, draw_other, frames, recipe.noise_pieces, "noise")
 
 
 def without_background(powers: Tensor) -> Tensor:
@@ -157,7 +165,9 @@ def draw_powers(
     alone = spoken * _turned(speech.powers[voice], begin) + gains**2 * _turned(noise.powers[other], noise_begin)
     given = np.maximum(alone + shared, 0)
     wanted = given if clean and spoken else spoken * _turned(speech.wanted[voice], begin)
+    muted = int(rng.uniform(0, MOST_MUTED) * len(given)) if rng.random() < recipe.muted else 0
     given, wanted = (np.asarray(power * level**2, dtype=np.float32) for power in (given, wanted))
+    given[:muted] = wanted[:muted] = 0
     return given, wanted
 
 
@@ -198,18 +208,20 @@ class DenoiserTrainer(Run):
                 said = f"the weights in {start.folder} have another kind of denoiser: {misfit(error)}"
                 raise TrainingError(said) from error
         self.weights = self.denoiser.weights.numpy()
-        self.speech, self.noise = prepare(recipe, corpus, self.denoiser, self.rng)
+        self.speech, self.noise = prepare(recipe, corpus, Denoiser(config), self.rng)
         self.denoiser.to(self.team.device)
         self.optimizer = Muon(self.denoiser.parameters(), lr=recipe.learning_rate)
 
     def train_step(self) -> dict[str, float]:
         """One batch, one update -> figures for the log. Raises TrainingError where they are no numbers."""
         recipe = self.recipe
+        for pieces in (self.speech, self.noise):
+            for _ in range(recipe.renewed):
+                pieces.renew()
         given, wanted = draw_batch(recipe, self.speech, self.noise, self.weights, self.rng)
         loudness, gain = self._distances(given.to(self.team.device), wanted.to(self.team.device))
         rate = recipe.rate(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward([loudness + recipe.gain_weight * gain])
         self.team.average(p.grad for p in self.denoiser.parameters() if p.grad is not None)

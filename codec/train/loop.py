@@ -24,7 +24,7 @@ from codec.train.losses import ReconstructionLoss, balanced_gradient
 from codec.train.muon import Muon
 from codec.train.pictures import draw_picture
 from codec.train.quantizer import DECAY, LEVEL_SHARE, CodebookTrainer, Whitening, settling_decay, steady, weigh_levels
-from codec.train.recipe import Recipe, learning_rate
+from codec.train.recipe import Recipe, learning_rate, set_rate
 from codec.train.run import Run
 from codec.weights import Weights
 
@@ -66,8 +66,8 @@ class Trainer(Run):
             self._bring_in_quantizer()
         self._settle()
         batch = draw_batch(self.corpus, recipe.mixture, self.rng, recipe.batch, recipe.frames * self.config.hop)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.step)
+        rate = learning_rate(recipe, self.step)
+        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         figures = self._accumulate(batch)
         self.team.average(p.grad for p in self.model.parameters() if p.grad is not None)
@@ -79,7 +79,7 @@ class Trainer(Run):
             self.codebooks.balance(self.average.model.quantizer)
         self.step += 1
         self.average.update(self.model)
-        return {**figures, "grad_norm": norm, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        return {**figures, "grad_norm": norm, "learning_rate": rate}
 
     def save_midway(self) -> None:
         """With a picture."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import cos, pi
 
+from torch.optim import Optimizer
+
 from codec.config import PRESETS
 from codec.train.augment import Mixture
 from codec.train.errors import TrainingError
@@ -75,3 +77,9 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     begin = max(recipe.continuous_steps, recipe.warmup_steps)
     progress = min(1.0, (step - begin) / max(1, recipe.steps - begin))
     return recipe.final_learning_rate + (peak - recipe.final_learning_rate) * (1 + cos(pi * progress)) / 2
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """The learning rate of all that it updates."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

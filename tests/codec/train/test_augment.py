@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from codec.train.augment import Corpus, Mixture, draw_batch, draw_example, equalise, limit_band, reverberate, rms
+from codec.train.data import Clips
 
 NONE = replace(Mixture(), **{f.name: 0.0 for f in fields(Mixture) if f.type == "float"})
 LENGTH = 3200
@@ -51,6 +52,19 @@ def test_the_microphone_has_its_faults(fault: str, tiny_corpus: Corpus) -> None:
     changed = draws(tiny_corpus, **{fault: 1.0})
     assert all(np.isfinite(example).all() for example in changed)
     assert not any(np.array_equal(*pair) for pair in zip(plain, changed, strict=True))
+
+
+def test_voices_at_another_speed_have_another_pitch(tiny_corpus: Corpus) -> None:
+    time = np.arange(48_000) / 24_000
+    tone = Clips(np.int16(10_000 * np.sin(2 * np.pi * 1000 * time)), np.array([0, len(time)]))
+    corpus, pitches = replace(tiny_corpus, speech=tone), []
+    for example in draws(corpus, at_other_speed=1.0):
+        assert len(example) == LENGTH
+        pitches.append(24_000 / LENGTH * np.abs(np.fft.rfft(example)).argmax())
+    assert 0.84 < min(pitches) / 1000 < 0.9
+    assert 1.12 < max(pitches) / 1000 < 1.19
+    short = replace(corpus, speech=Clips(tone.samples[:100], np.array([0, 100])))
+    assert all(len(example) == LENGTH for example in draws(short, at_other_speed=1.0))
 
 
 def test_an_equaliser_stays_within_its_gains() -> None:
