@@ -19,6 +19,7 @@ from codec.ratecontrol import RateControl
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
 
 _LOUDEST = np.float32(1.0)
+_SILENT_POWER = 1e-9  # a frame's mean square, -90 dBFS: what a microphone gives before it is let in, or muted
 SILENCE = object()  # stands in the decoder's queue for a frame of comfort noise
 
 
@@ -126,7 +127,9 @@ class StreamEncoder:
         if self._mode != self._target:
             ramp = 1 / self.engine.config.denoise_ramp_frames
             self._mode += float(np.clip(self._target - self._mode, -ramp, ramp))
-        return EncodeStep(frame, self._group_n_q, self._mode, self._state)
+        # A denoiser would learn from silence that every noise after it is loud; so it does not hear any.
+        silent = float(np.dot(frame, frame)) < _SILENT_POWER * len(frame)
+        return EncodeStep(frame, self._group_n_q, 0.0 if silent else self._mode, self._state)
 
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS

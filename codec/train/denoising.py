@@ -43,7 +43,6 @@ SILENCE = 1e-8  # powers below are digital silence
 ALWAYS = 0.06  # of the frames are as faint as the background of a recording, BACKGROUND times which is taken from it
 BACKGROUND, BACKGROUND_LEFT = 2.0, 1e-3
 FULL_SCALE = 0.99
-MOST_MUTED = 0.4  # of an example
 NOISE_COLOUR_DB, COLOUR_POINTS = 8.0, 8
 
 
@@ -65,7 +64,6 @@ class DenoiseRecipe:
     noise_alone: float = 0.07  # of the examples
     renewed: int = 2  # pieces of either kind that give way to others in each step
     at_other_speed: float = 0.5  # of the voices
-    muted: float = 0.1  # of the examples begin with digital silence, as before a microphone is let in
     nearly_clean: float = 0.3  # of the examples, at nearly_clean_db: they shall pass whole
     snr_db: tuple[float, float] = (-5.0, 22.0)
     nearly_clean_db: tuple[float, float] = (30.0, 70.0)
@@ -165,9 +163,7 @@ def draw_powers(
     alone = spoken * _turned(speech.powers[voice], begin) + gains**2 * _turned(noise.powers[other], noise_begin)
     given = np.maximum(alone + shared, 0)
     wanted = given if clean and spoken else spoken * _turned(speech.wanted[voice], begin)
-    muted = int(rng.uniform(0, MOST_MUTED) * len(given)) if rng.random() < recipe.muted else 0
     given, wanted = (np.asarray(power * level**2, dtype=np.float32) for power in (given, wanted))
-    given[:muted] = wanted[:muted] = 0
     return given, wanted
 
 

@@ -164,6 +164,17 @@ def test_switched_off_denoising_leaves_no_trace(engine: Engine, speech: Pcm, pac
     assert np.mean(agree) == 1.0
 
 
+@pytest.mark.parametrize("loudest", [0.0, 3e-5], ids=["zeros", "one bit of hiss"])
+def test_a_denoiser_does_not_hear_silence(loudest: float, engine: Engine, speech: Pcm) -> None:
+    rng = np.random.default_rng(2)
+    noisy = speech + 0.03 * rng.standard_normal(len(speech)).astype(np.float32)
+    silence = rng.uniform(-loudest, loudest, 70 * 320).astype(np.float32)
+    late = StreamEncoder(engine, 8, denoise=True).push(np.concatenate([silence, noisy]))[70 + ENCODER_SEES :]
+    at_once = StreamEncoder(engine, 8, denoise=True).push(noisy)[ENCODER_SEES:]
+    agree = [a.codes == b.codes for a, b in zip(at_once, late, strict=True)]
+    assert np.mean(agree) > (0.99 if not loudest else 0.9)
+
+
 def test_lost_frames_are_skipped_in_the_count(engine: Engine, speech: Pcm) -> None:
     encoder = StreamEncoder(engine, 8)
     encoder.push(speech[: 10 * 320])

@@ -51,7 +51,7 @@ def test_spectra_are_mixed_as_sounds_would_be(denoiser: Denoiser) -> None:
     speech, noise = (rng.standard_normal(24 * 320).astype(np.float32) for _ in range(2))
     pieces = [Pieces(denoiser, lambda sound=sound: sound, 24, 1, "sound") for sound in (speech, noise)]
     speech, noise = (sound / np.abs(sound).max() for sound in (speech, noise))
-    recipe = replace(TINY, noise_alone=0.0, nearly_clean=0.0, muted=0.0, snr_db=(3.0, 3.0), level_dbfs=(-30.0, -30.0))
+    recipe = replace(TINY, noise_alone=0.0, nearly_clean=0.0, snr_db=(3.0, 3.0), level_dbfs=(-30.0, -30.0))
     gain = pieces[0].active[0] / pieces[1].strength[0] * 10 ** (-3.0 / 20)
     alike = []
     for seed in range(40):  # half of them are coloured
@@ -102,19 +102,6 @@ def test_what_is_nearly_clean_passes_whole_and_losing_it_counts(tiny_corpus: Cor
     given, wanted = draw_powers(replace(recipe, noise_alone=1.0), *pieces, np.random.default_rng(3))
     assert given.any()
     assert not wanted.any()
-
-
-def test_some_begin_with_digital_silence(denoiser: Denoiser, tiny_corpus: Corpus) -> None:
-    rng = np.random.default_rng(3)
-    loud = replace(TINY, noise_alone=0.0, muted=1.0)
-    pieces = prepare(loud, tiny_corpus, denoiser, rng)
-    silences = []
-    for _ in range(20):
-        given, wanted = draw_powers(loud, *pieces, denoiser.weights.numpy(), rng)
-        silences.append(int(given.any(axis=1).argmax()))
-        assert not wanted[: silences[-1]].any()
-        assert given[silences[-1] :].any()
-    assert 4 < max(silences) < 24
 
 
 def test_pieces_give_way_to_others(denoiser: Denoiser) -> None:
