@@ -128,8 +128,8 @@ class StreamEncoder:
             ramp = 1 / self.engine.config.denoise_ramp_frames
             self._mode += float(np.clip(self._target - self._mode, -ramp, ramp))
         # A denoiser would learn from silence that every noise after it is loud; so it does not hear any.
-        silent = float(np.dot(frame, frame)) < _SILENT_POWER * len(frame)
-        return EncodeStep(frame, self._group_n_q, 0.0 if silent else self._mode, self._state)
+        heard = self._mode > 0 and np.dot(frame, frame) >= _SILENT_POWER * len(frame)
+        return EncodeStep(frame, self._group_n_q, self._mode if heard else 0.0, self._state)
 
     def _packet(self) -> Packet:
         first = (self.frame_index - len(self._group)) % FRAME_INDEX_MODULUS

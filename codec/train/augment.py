@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import soxr
@@ -89,8 +90,8 @@ def _draw_speech(corpus: Corpus, mixture: Mixture, rng: np.random.Generator, len
     if rng.random() >= mixture.at_other_speed:
         return corpus.speech.cut(rng, length)
     speed = float(rng.uniform(*SPEEDS))
-    changed = np.asarray(soxr.resample(corpus.speech.cut(rng, round(length * speed)), speed, 1.0), dtype=np.float32)
-    return np.pad(changed[:length], (0, max(0, length - len(changed))))
+    taken = corpus.speech.cut(rng, ceil(length * speed) + 1)
+    return np.asarray(soxr.resample(taken, speed, 1.0)[:length], dtype=np.float32)
 
 
 def equalise(sound: Samples, rng: np.random.Generator, most_db: float = EQUALISER_DB) -> Samples:
