@@ -26,6 +26,7 @@ COMMANDS = {
     "info": ("codec.commands.info", "describe a .tl file, or the codec itself"),
     "train": ("codec.commands.train", "train the codec on a folder of sound"),
     "train-code-model": ("codec.commands.train_code_model", "teach how likely codes are, so that fewer bits say them"),
+    "calibrate-levels": ("codec.commands.calibrate_levels", "make weights' levels come out as loud as they went in"),
     "train-denoiser": ("codec.commands.train_denoiser", "teach a codec's denoiser on a folder of sound"),
     "export": ("codec.commands.export", "turn a training checkpoint into weights that can be shipped"),
     "evaluate": ("codec.commands.evaluate", "judge the codec's sound against Opus and Lyra"),

@@ -4,12 +4,13 @@ from these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import CodecConfig
+from codec.highband import HIGH_PARTS
 
 WINDOW, STEP = 128, 64  # samples: powers are means over all windows that end in the frame
 TAPS = 96  # of the equalizer's filter
@@ -20,6 +21,7 @@ LEAST_POWER = 1e-9  # -100 dBFS in a band: below, the exponent's slope would be 
 INAUDIBLE = 6e-7  # a power, -72 dBFS, that two sounds may differ by before a filter is built for it
 EMPHASIS = 0.4  # of what a band has more than those around it, in log power, is added when sound is made
 EMPHASIS_REACH = 4  # bands to either side, those further away counting less
+HIGH_SECONDS = 2.0  # of the running means of the powers of the highest band's parts (docs/decisions/0026)
 MOST_GAIN = 2.3  # nepers, 20 dB: what is not there cannot be raised from rounding errors
 
 DENOISE_WINDOW = 512  # samples that end with the frame; they fade out in the last DENOISE_FALL
@@ -51,16 +53,22 @@ class Bands:
     sample_rate: int
     whole: bool = False
 
+    @property
+    def step_mel(self) -> float:
+        """From center to center."""
+        low, high = _mel(np.array([self.from_hz, self.to_hz]))
+        return float(high - low) / (self.count - 1)
+
+    def longer(self, more: int) -> Bands:
+        """With so many bands more, as wide as these; the last one goes on from there."""
+        to_mel = float(_mel(np.array(self.to_hz))) + more * self.step_mel
+        return replace(self, count=self.count + more, to_hz=700 * (10 ** (to_mel / 2595) - 1))
+
     def shares(self, frequency: Doubles) -> Doubles:
         """What part of each band a frequency, in Hz, is -> [count, frequencies]."""
-
-        def mel(hertz: Doubles) -> Doubles:
-            scaled: Doubles = 2595 * np.log10(1 + hertz / 700)
-            return scaled
-
-        low, high = mel(np.array([self.from_hz, self.to_hz]))
+        low, high = _mel(np.array([self.from_hz, self.to_hz]))
         centers = np.linspace(low, high, self.count)
-        away = (mel(frequency) - centers[:, None]) / (centers[1] - centers[0])
+        away = (_mel(frequency) - centers[:, None]) / (centers[1] - centers[0])
         away[-1] = np.minimum(away[-1], 0)
         if self.whole:
             away[0] = np.maximum(away[0], 0)
@@ -80,16 +88,32 @@ class Bands:
         return np.ascontiguousarray(even[:, :taps].T, dtype=np.float32)
 
 
+def _mel(hertz: Doubles) -> Doubles:
+    scaled: Doubles = 2595 * np.log10(1 + hertz / 700)
+    return scaled
+
+
 def level_bands(config: CodecConfig) -> Bands:
     """Those whose levels go over the line."""
     return Bands(config.bands, config.band_from_hz, config.band_to_hz, config.sample_rate)
 
 
+def equalizer_bands(config: CodecConfig) -> Bands:
+    """The same, but in place of the last one, which reaches to half the sample rate, HIGH_PARTS as wide as the
+    others."""
+    return level_bands(config).longer(HIGH_PARTS - 1)
+
+
+def high_decay(config: CodecConfig) -> float:
+    """What of the running means of the parts' powers is left after a frame."""
+    return float(np.exp(-1 / (config.frame_rate * HIGH_SECONDS)))
+
+
 def analysis_weights(config: CodecConfig) -> tuple[Floats, Floats]:
     """What measuring takes: windowed cosines and sines [2 * bins, WINDOW] of the bins in any band, cosines first; and
-    how much of each bin's power, summed over a frame's windows, is each band's [bands, bins]."""
+    how much of each bin's power, summed over a frame's windows, is each band's of the equalizer [bands, bins]."""
     time = np.arange(WINDOW)
-    part = level_bands(config).shares_of_bins(WINDOW)
+    part = equalizer_bands(config).shares_of_bins(WINDOW)
     used = np.flatnonzero(part.sum(axis=0))
     angle = 2 * np.pi * used[:, None] * time / WINDOW
     taper = np.sin(np.pi * time / WINDOW)  # its square is a Hann window

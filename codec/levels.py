@@ -23,9 +23,11 @@ from codec.bands import (
     WINDOW,
     analysis_weights,
     emphasis_weights,
-    level_bands,
+    equalizer_bands,
+    high_decay,
 )
 from codec.config import CodecConfig
+from codec.highband import HIGH_PARTS
 
 
 class LevelAnalysis(nn.Module):
@@ -45,12 +47,50 @@ class LevelAnalysis(nn.Module):
         return self.waves.new_zeros(batch, 1, WINDOW - STEP)
 
     def step(self, pcm: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """pcm [B, 1, T * hop], state [B, 1, WINDOW - STEP] -> powers [B, bands, T], next state."""
+        """pcm [B, 1, T * hop], state [B, 1, WINDOW - STEP] -> powers in the equalizer's bands [B, bands + 3, T], next
+        state."""
         pcm = torch.cat([state, pcm], dim=-1)
         parts = F.conv1d(pcm, self.waves[:, None], stride=STEP).square()
         parts = parts.reshape(*parts.shape[:2], -1, self.windows)
         cosines, sines = parts.sum(dim=-1).chunk(2, dim=1)
         return self.weights @ (cosines + sines), pcm[..., STEP - WINDOW :]
+
+
+def whole(powers: Tensor) -> Tensor:
+    """Powers in the equalizer's bands [B, bands + 3, T] -> in those whose levels go over the line [B, bands, T]."""
+    low, high = powers.tensor_split([-HIGH_PARTS], dim=1)
+    return torch.cat([low, high.sum(dim=1, keepdim=True)], dim=1)
+
+
+def parted(logs: Tensor, shares: Tensor) -> Tensor:
+    """The other way: log powers, none below the inaudible [B, bands, T], and what of the last one its parts are
+    [B or 1, HIGH_PARTS, 1] -> [B, bands + 3, T], which are none below it either."""
+    high = (torch.exp(logs[:, -1:]) - INAUDIBLE).clamp(min=0)
+    return torch.cat([logs[:, :-1], torch.log(high * shares + INAUDIBLE)], dim=1)
+
+
+def high_shares(powers: Tensor) -> Tensor:
+    """Powers in the equalizer's bands [B, bands + 3, T] -> what its parts are of the last one in the mean over time
+    [B, HIGH_PARTS, 1]."""
+    means = powers[:, -HIGH_PARTS:].mean(dim=2, keepdim=True) + LEAST_POWER
+    return means / means.sum(dim=1, keepdim=True)
+
+
+class HighBandMeans(nn.Module):
+    """Running means of the parts' powers. Without weights that learn."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.decay = high_decay(config)
+
+    def initial_state(self, batch: int, like: Tensor) -> Tensor:
+        return like.new_zeros(batch, HIGH_PARTS)
+
+    def step(self, powers: Tensor, state: Tensor) -> Tensor:
+        """Powers in the equalizer's bands [B, bands + 3, T], state [B, HIGH_PARTS] -> the means after them."""
+        age = torch.arange(powers.shape[2] - 1, -1, -1, dtype=powers.dtype, device=powers.device)
+        weights = (1 - self.decay) * self.decay**age
+        return self.decay ** powers.shape[2] * state + powers[:, -HIGH_PARTS:] @ weights
 
 
 def compressed(powers: Tensor) -> Tensor:
@@ -72,7 +112,7 @@ class Equalizer(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.analysis = LevelAnalysis(config)
-        self.filter = BandFilter(level_bands(config), TAPS, SPECTRUM, config.hop)
+        self.filter = BandFilter(equalizer_bands(config), TAPS, SPECTRUM, config.hop)
         self.register_buffer("emphasis", torch.from_numpy(emphasis_weights(config)), persistent=False)
 
     def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,7 +120,7 @@ class Equalizer(nn.Module):
         return self.analysis.initial_state(batch), *self.filter.initial_state(batch)
 
     def step(self, pcm: Tensor, wanted: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """pcm [B, 1, T * hop], log powers [B, bands, T], state -> pcm as wanted, next state."""
+        """pcm [B, 1, T * hop], log powers [B, bands + 3, T], state -> pcm as wanted, next state."""
         gains, analysis = self.gains(pcm, wanted, state[0])
         pcm, kept = self.filter.step(pcm, gains, state[1:])
         return pcm, (analysis, *kept)
@@ -90,6 +130,7 @@ class Equalizer(nn.Module):
         return self.emphasis @ levels
 
     def gains(self, pcm: Tensor, wanted: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """pcm [B, 1, T * hop], log powers [B, bands, T], the analysis's state -> log gains, as many; its next state."""
+        """pcm [B, 1, T * hop], log powers [B, bands + 3, T], the analysis's state -> log gains, as many; its next
+        state."""
         powers, state = self.analysis.step(pcm, state)
         return ((wanted - torch.log(powers + INAUDIBLE)) / 2).clamp(-MOST_GAIN, MOST_GAIN), state

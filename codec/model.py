@@ -37,9 +37,9 @@ class SoundStream(nn.Module):
         z, encoder = self.encoder.step(pcm, state[own:])
         return z, (*denoiser, *encoder)
 
-    def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
-        """codes [B, n_q, T], state -> pcm [B, 1, T * hop], next state."""
-        return self.decoder.step(self.quantizer.decode(codes), state)
+    def decode_step(self, codes: Tensor, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
+        """codes [B, n_q, T], state, shares as the decoder has them -> pcm [B, 1, T * hop], next state."""
+        return self.decoder.step(self.quantizer.decode(codes), state, shares)
 
     def encode(self, pcm: Tensor, n_q: int, denoise: float = 0.0) -> Tensor:
         """A whole clip, pcm [B, 1, T * hop] -> codes [B, n_q, T]."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from string import hexdigits
 from struct import Struct
 
+from codec import highband
 from codec.codebits import (
     CODE_BITS,
     MAX_FRAMES,
@@ -20,6 +21,7 @@ from codec.codebits import (
     unpack_codes,
 )
 from codec.entropy import CodeModel
+from codec.highband import HighBand
 from codec.redundancy import Copy, check_copies, copies_bytes, copies_from_bytes, copies_to_bytes
 
 __all__ = [
@@ -35,8 +37,9 @@ FLAG_DENOISED = 1
 FLAG_SILENCE = 2
 FLAG_REDUNDANCY = 4
 FLAG_ENTROPY = 8
+FLAG_HIGH_BAND = 16
 
-_KNOWN_FLAGS = FLAG_DENOISED | FLAG_SILENCE | FLAG_REDUNDANCY | FLAG_ENTROPY
+_KNOWN_FLAGS = FLAG_DENOISED | FLAG_SILENCE | FLAG_REDUNDANCY | FLAG_ENTROPY | FLAG_HIGH_BAND
 
 
 def short_model_id(model_id: str) -> int:
@@ -53,7 +56,8 @@ class Packet:
 
     A silence packet has no codes; `silence_frames` says for how many frames comfort noise is to be played. `copies` are
     older frames once more, at few quantizers, newest first. `coded` are the codes of a packet of one frame as they are
-    sent, where they are entropy-coded (by `entropy_coded`).
+    sent, where they are entropy-coded (by `entropy_coded`). `high_band` says how the highest band is spread from the
+    first frame on, where that is said.
     Raises PacketError where a field is out of its range.
     """
 
@@ -66,6 +70,7 @@ class Packet:
     silence_frames: int = 0
     copies: tuple[Copy, ...] = ()
     coded: bytes = b""
+    high_band: HighBand = ()
 
     def __post_init__(self) -> None:
         frames = self.frames
@@ -76,6 +81,9 @@ class Packet:
         check_codes(self.codes, self.n_q, frames)
         if self.copies:
             check_copies(self.copies)
+        if self.high_band:
+            highband.check(self.high_band)
+            check_range("silence frames of a packet with a high band", self.silence_frames, 0, 0)
         if self.coded:
             check_range("frame count of entropy-coded codes", frames, 1, 1)
 
@@ -92,8 +100,9 @@ class Packet:
 
     @property
     def payload_bits(self) -> int:
-        """Code bits, without header, copies and padding; of entropy-coded codes, eight for each of their bytes."""
-        return 8 * len(self.coded) or self.n_q * self.frames * CODE_BITS
+        """Code bits, and those that say how the highest band is spread, without header, copies and padding; of
+        entropy-coded codes, eight for each of their bytes."""
+        return 8 * self._high_bytes + (8 * len(self.coded) or self.n_q * self.frames * CODE_BITS)
 
     @property
     def wire_bytes(self) -> int:
@@ -102,15 +111,20 @@ class Packet:
 
     @property
     def payload_bytes(self) -> int:
-        """What the codes take, padding included."""
-        return len(self.coded) or payload_bytes(self.n_q, self.frames)
+        """What the codes take, padding included, and what says how the highest band is spread."""
+        return self._high_bytes + (len(self.coded) or payload_bytes(self.n_q, self.frames))
+
+    @property
+    def _high_bytes(self) -> int:
+        return highband.BYTES if self.high_band else 0
 
     def to_bytes(self) -> bytes:
         flags = FLAG_DENOISED * self.denoised | FLAG_SILENCE * self.silence | FLAG_REDUNDANCY * bool(self.copies)
-        flags |= FLAG_ENTROPY * bool(self.coded)
+        flags |= FLAG_ENTROPY * bool(self.coded) | FLAG_HIGH_BAND * bool(self.high_band)
         header = HEADER.pack(VERSION, flags, self.model_id, self.sequence, self.frame_index, self.n_q, self.frames)
         copies = copies_to_bytes(self.copies) if self.copies else b""
-        return header + copies + (self.coded or pack_codes(self.codes, self.n_q, self.frames))
+        high = highband.to_bytes(self.high_band) if self.high_band else b""
+        return header + copies + high + (self.coded or pack_codes(self.codes, self.n_q, self.frames))
 
     @classmethod
     def from_bytes(cls, data: bytes, model: CodeModel | None = None) -> Packet:
@@ -126,15 +140,17 @@ class Packet:
         silence = bool(flags & FLAG_SILENCE)
         _check_shape(n_q, frames, silence)
         copies, start = copies_from_bytes(data, HEADER.size) if flags & FLAG_REDUNDANCY else ((), HEADER.size)
+        high, start = _high_band(data, start, silence) if flags & FLAG_HIGH_BAND else ((), start)
         denoised = bool(flags & FLAG_DENOISED)
         if flags & FLAG_ENTROPY:
             codes = _entropy_coded(data[start:], n_q, frames, model)
-            return cls(sequence, frame_index, n_q, codes, model_id, denoised, 0, copies, data[start:])
+            return cls(sequence, frame_index, n_q, codes, model_id, denoised, 0, copies, data[start:], high)
         expected = start + payload_bytes(n_q, frames)
         if len(data) != expected:
             raise PacketError(f"packet has {len(data)} bytes; n_q {n_q} with {frames} frames takes {expected}")
         codes = unpack_codes(data[start:], n_q, frames)
-        return cls(sequence, frame_index, n_q, codes, model_id, denoised, frames if silence else 0, copies)
+        pause = frames if silence else 0
+        return cls(sequence, frame_index, n_q, codes, model_id, denoised, pause, copies, high_band=high)
 
     def with_n_q(self, n_q: int) -> Packet:
         """The same frames at a lower bitrate: keeps the first `n_q` quantizers, of copies too. Silence stays silence.
@@ -191,6 +207,16 @@ def _entropy_coded(data: bytes, n_q: int, frames: int, model: CodeModel | None) 
         text = f"packet has {len(data)} bytes of entropy-coded codes"
         raise PacketError(f"{text}; without that, n_q {n_q} takes {plain}")
     return tuple((code,) for code in model.decode(data, n_q))
+
+
+def _high_band(data: bytes, start: int, silence: bool) -> tuple[HighBand, int]:
+    """-> what begins at `start`, and where it ends. Raises PacketError."""
+    if silence:
+        raise PacketError("silence packet says how its highest band is spread")
+    end = start + highband.BYTES
+    if end > len(data):
+        raise PacketError(f"packet of {len(data)} bytes ends before its codes")
+    return highband.from_bytes(data[start:end]), end
 
 
 def _unknown_flags(flags: int) -> str:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
-from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
+from codec.highband import USUAL_SHARES
+from codec.levels import Equalizer, HighBandMeans, LevelAnalysis, compressed, log_powers, parted, whole
 from codec.postfilter import LongTermPostfilter
 
 State = tuple[Tensor, ...]
@@ -97,7 +98,8 @@ class LevelCorrection(nn.Module):
 
 
 class Encoder(Stack):
-    """Sound to embeddings. Levels are measured beside the network."""
+    """Sound to embeddings. Levels are measured beside the network, and how the highest of them is spread: the last part
+    of the state says that."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -108,13 +110,15 @@ class Encoder(Stack):
         )
         self.last = CausalConv1d(widths[-1], config.dimension, config.embedding_kernel)
         self.analysis = LevelAnalysis(config)
+        self.means = HighBandMeans(config)
 
     @property
     def states(self) -> int:
-        return len(self.stateful()) + 1
+        return len(self.stateful()) + 2
 
     def initial_state(self, batch: int) -> State:
-        return (*super().initial_state(batch), self.analysis.initial_state(batch))
+        silence = self.analysis.initial_state(batch)
+        return (*super().initial_state(batch), silence, self.means.initial_state(batch, silence))
 
     def step(self, pcm: Tensor, state: State) -> tuple[Tensor, State]:
         """pcm [B, 1, T * hop], state -> embeddings [B, D, T], next state."""
@@ -126,7 +130,8 @@ class Encoder(Stack):
             x = block.step(x, states, after)
         learned, last = self.last.step(F.elu(x.float()), next(states))
         powers, analysis = self.analysis.step(pcm, next(states))
-        return torch.cat([learned, compressed(powers)], dim=1), (*after, last, analysis)
+        means = self.means.step(powers, next(states))
+        return torch.cat([learned, compressed(whole(powers))], dim=1), (*after, last, analysis, means)
 
 
 class Decoder(Stack):
@@ -155,12 +160,15 @@ class Decoder(Stack):
         filters = (*self.postfilter.initial_state(batch), *self.equalizer.initial_state(batch))
         return (*super().initial_state(batch), *filters)
 
-    def step(self, z: Tensor, state: State) -> tuple[Tensor, State]:
-        """z [B, D, T], state -> pcm [B, 1, T * hop], next state."""
+    def step(self, z: Tensor, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
+        """z [B, D, T], state, the shares of the highest band's parts [B or 1, HIGH_PARTS, 1], or as they usually are
+        -> pcm [B, 1, T * hop], next state."""
         states = iter(state)
         pcm, wanted, after = self.unfiltered(z, states)
         pcm, filtered = self.postfilter.step(pcm, (next(states), next(states)))
-        pcm, kept = self.equalizer.step(pcm, self.equalizer.emphasised(wanted), tuple(states))
+        shares = z.new_tensor(USUAL_SHARES)[None, :, None] if shares is None else shares
+        wanted = parted(self.equalizer.emphasised(wanted), shares)
+        pcm, kept = self.equalizer.step(pcm, wanted, tuple(states))
         return pcm, (*after, *filtered, *kept)
 
     def unfiltered(self, z: Tensor, states: Iterator[Tensor]) -> tuple[Tensor, Tensor, State]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
+from codec.highband import USUAL_SHARES, HighBand, HighBandControl, shares_of
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, entropy_coded, short_model_id
 from codec.ratecontrol import RateControl
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
@@ -53,6 +54,7 @@ class StreamEncoder:
         self._group_n_q = self.n_q
         self._mode = self._target
         self._rate_control = RateControl(self.engine.config) if self.variable else None
+        self._high_band = HighBandControl()
         self.frame_index = 0
         self.sequence = 0
         self._sent: deque[Packet] = deque(maxlen=MAX_FRAMES_BACK)
@@ -136,8 +138,9 @@ class StreamEncoder:
         codes = tuple(zip(*[frame.tolist() for frame in self._group], strict=True))
         copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
         coded = entropy_coded(codes, self.engine.code_model) if self._rate_control else b""
+        high = self._high_band.after(len(self._group), lambda: self.engine.high_powers(self._state))
         n_q, denoised = self._group_n_q, self.denoise
-        packet = Packet(self.sequence, first, n_q, codes, self._model, denoised, copies=copies, coded=coded)
+        packet = Packet(self.sequence, first, n_q, codes, self._model, denoised, 0, copies, coded, high)
         if self._rate_control:
             self._rate_control.account(packet.payload_bytes)
         self._sent.append(packet)
@@ -175,7 +178,8 @@ class StreamDecoder:
     def reset(self) -> None:
         """Back to silence before the first frame; the counters stay."""
         self._state = self.engine.decoder_state()
-        self._queue: deque[Codes | object] = deque()
+        self._queue: deque[tuple[Codes | object, HighBand]] = deque()
+        self._shares = USUAL_SHARES
         self._silence = False  # comfort noise was asked for, for the frame that was begun
         self._begun = False  # sound has been played
         self._end: int | None = None
@@ -199,9 +203,10 @@ class StreamDecoder:
             raise PacketError(f"packet begins at frame {packet.frame_index}, after frame {self._end} was reached")
         self._end = (packet.frame_index + packet.frames) % FRAME_INDEX_MODULUS
         if packet.silence:
-            self._queue.extend([SILENCE] * packet.frames)
+            self._queue.extend([(SILENCE, ())] * packet.frames)
         else:
-            self._queue.extend(np.array(column, dtype=np.int16) for column in zip(*packet.codes, strict=True))
+            columns = zip(*packet.codes, strict=True)
+            self._queue.extend((np.array(column, dtype=np.int16), packet.high_band) for column in columns)
 
     def pull(self, n_frames: int = 1) -> Pcm:
         """-> pcm [n_frames * hop] in [-1, 1]; never waits, never fails."""
@@ -209,9 +214,11 @@ class StreamDecoder:
 
     def begin(self) -> DecodeStep | None:
         """A frame is due -> the step that it needs, or None; the result goes to `finish` before the next `begin`."""
-        codes = self._queue.popleft() if self._queue else None
+        codes, high_band = self._queue.popleft() if self._queue else (None, ())
         self._silence = codes is SILENCE
-        return DecodeStep(codes, self._state) if isinstance(codes, np.ndarray) else None
+        if high_band:
+            self._shares = shares_of(high_band)
+        return DecodeStep(codes, self._state, self._shares) if isinstance(codes, np.ndarray) else None
 
     def finish(self, result: tuple[Pcm, State] | None, seconds: float = 0.0) -> Pcm:
         """Takes the step's result, None where there was none, and what it cost -> pcm [hop] in [-1, 1]."""

@@ -18,7 +18,8 @@ ROOMS = ("codec", "server", "client", "web")
 ARROWS: dict[str, set[str]] = {
     "thinline": {"codec", "server", "client"},
     "codec": {"codec"},
-    "codec.packet": {"codec.codebits", "codec.entropy", "codec.redundancy"},
+    "codec.packet": {"codec.codebits", "codec.entropy", "codec.highband", "codec.redundancy"},
+    "codec.highband": {"codec.codebits"},
     "codec.entropy": {"codec.codebits"},
     "codec.redundancy": {"codec.codebits"},
     "codec.codebits": set(),

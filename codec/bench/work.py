@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights
+from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights, equalizer_bands
 from codec.config import CodecConfig, search_paths
+from codec.highband import HIGH_PARTS
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
 
@@ -66,7 +67,7 @@ def encoder_work(config: CodecConfig) -> Work:
         work += _convolution(width, 2 * width, 2 * stride, rows)
         width *= 2
     work += _convolution(width, config.dimension, config.embedding_kernel, rows)
-    work += _measuring(config)
+    work += _measuring(config) + Work(HIGH_PARTS)
     return work + _convolution(config.dimension, config.projected, 1, rows)
 
 
@@ -92,7 +93,7 @@ def decoder_work(config: CodecConfig) -> Work:
     work += _measuring(config) + _convolution(config.bands, config.level_hidden, config.kernel, 1)
     work += _convolution(config.level_hidden, config.bands, 1, 1)
     work += Work((PITCH_WINDOW + MOST_LAG) * LOWPASS_TAPS + (MOST_LAG + 1) * PITCH_WINDOW)
-    work += Work(config.bands * config.bands + config.bands * TAPS + TAPS * (config.hop + FADE))
+    work += Work(config.bands * config.bands + equalizer_bands(config).count * TAPS + TAPS * (config.hop + FADE))
     return work + _convolution(width, 1, config.kernel, rows)
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.codebooks import Codebooks, code_model_of
 from codec.entropy import CodeModel
+from codec.highband import USUAL_SHARES, Shares
 from codec.weights import Weights
 
 Tensors = list[NDArray[np.float32]]
@@ -50,7 +51,7 @@ class OnnxEngine:
     def __init__(self, weights: Weights) -> None:
         self.config, self.model_id = weights.config, weights.model_id
         self._encoder = StepGraph(str(weights.file("encoder.onnx")), ("pcm", "denoise"))
-        self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z",))
+        self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z", "shares"))
         tensors = load_file(weights.file("model.safetensors"))
         self._codebooks = Codebooks(tensors["quantizer.codebooks"])
         self.code_model = code_model_of(tensors, CodeModel)
@@ -63,11 +64,15 @@ class OnnxEngine:
         z, state = self._encoder.run(feeds, state)
         return self._codebooks.encode(z.reshape(-1), n_q), state
 
+    def high_powers(self, state: Tensors) -> Shares:
+        return state[-1].reshape(-1)
+
     def decoder_state(self) -> Tensors:
         return self._decoder.initial_state()
 
-    def decode(self, codes: Codes, state: Tensors) -> tuple[Pcm, Tensors]:
-        pcm, state = self._decoder.run({"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1)}, state)
+    def decode(self, codes: Codes, state: Tensors, shares: Shares = USUAL_SHARES) -> tuple[Pcm, Tensors]:
+        feeds = {"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1), "shares": shares.reshape(1, -1, 1, 1)}
+        pcm, state = self._decoder.run(feeds, state)
         return pcm.reshape(-1), state
 
     def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, Tensors]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from codec.bands import INAUDIBLE
 from codec.config import PRESETS
+from codec.levels import high_shares, parted, whole
 from codec.train.adversary import Adversary, Kept
 from codec.train.augment import Corpus, Samples, draw_batch
 from codec.train.checkpoint import read_checkpoint, write_checkpoint
@@ -131,16 +132,17 @@ class Trainer(Run):
         equalizer = self.model.decoder.equalizer
         analysis, *state = equalizer.initial_state(len(raw))
         pcm = raw[:, None]
-        gains, _ = equalizer.gains(pcm, wanted.detach(), analysis)
+        with torch.no_grad():
+            true, _ = equalizer.analysis.step(target[:, None], analysis)
+            heard, shares = _heard(whole(true)), high_shares(true)
+        asked = parted(wanted.detach(), shares)
+        gains, _ = equalizer.gains(pcm, asked, analysis)
         output = equalizer.filter.step(pcm, gains, tuple(state))[0][:, 0]
         gradient, figures = self._judge(target, output.detach().requires_grad_())
         torch.autograd.backward([output], [gradient], retain_graph=True)  # the gains go on to their own loss
-        with torch.no_grad():
-            true, _ = equalizer.analysis.step(target[:, None], analysis)
-            heard = _heard(true)
-        distance = ((wanted - torch.log(true + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
+        distance = ((wanted - torch.log(whole(true) + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
         torch.autograd.backward([distance])
-        loss = (gains.abs() * _heard(torch.exp(wanted.detach()))).mean()
+        loss = (gains.abs() * _heard(torch.exp(asked))).mean()
         assert raw.grad is not None
         raw.grad += balanced_gradient({"gain": loss}, self.recipe.loss_weights, raw)
         return figures | {"gain": float(loss.detach()), "level": float(distance.detach())}

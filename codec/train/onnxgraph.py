@@ -31,7 +31,8 @@ from codec.bands import (
     WINDOW,
 )
 from codec.denoiser import Denoiser
-from codec.levels import Equalizer, LevelAnalysis
+from codec.highband import HIGH_PARTS
+from codec.levels import Equalizer, HighBandMeans, LevelAnalysis
 from codec.model import SoundStream
 from codec.postfilter import LongTermPostfilter
 from codec.seanet import DecoderBlock, EncoderBlock, LevelCorrection, ResidualUnit
@@ -107,13 +108,31 @@ class CodecGraph(StepGraphBuilder):
             self.states[index] = (before, chosen, shape)
 
     def powers(self, pcm: str, analysis: LevelAnalysis) -> str:
-        """pcm [1, 1, 1, hop] -> [1, bands, 1, 1]."""
+        """pcm [1, 1, 1, hop] -> in the equalizer's bands, [1, bands + 3, 1, 1]."""
         before, after = self.state(1, WINDOW - STEP)
         pcm = self.add("Concat", before, pcm, axis=3)
         self.slice(pcm, STEP - WINDOW, 1 << 30, output=after)
         parts = self.add("Conv", pcm, self.constant(analysis.waves[:, None, None]), strides=[1, STEP])
         sums = self.add("ReduceSum", self.add("Mul", parts, parts), self.constant([3]))
         return self.matrix(sums, torch.cat([analysis.weights, analysis.weights], dim=1))
+
+    def whole(self, powers: str, bands: int) -> str:
+        """[1, bands + 3, 1, 1] -> [1, bands, 1, 1]."""
+        low, high = self.slice(powers, 0, bands - 1, axis=1), self.slice(powers, bands - 1, 1 << 30, axis=1)
+        return self.add("Concat", low, self.add("ReduceSum", high, self.constant([1])), axis=1)
+
+    def mean(self, powers: str, means: HighBandMeans) -> None:
+        """A state, which says how the highest band is spread."""
+        before, after = self.state(HIGH_PARTS, 1)
+        new = self.add("Mul", self.slice(powers, -HIGH_PARTS, 1 << 30, axis=1), self.number(1 - means.decay))
+        self.add("Add", self.add("Mul", before, self.number(means.decay)), new, output=after)
+
+    def parted(self, logs: str, shares: str, bands: int) -> str:
+        """log powers [1, bands, 1, 1], shares [1, HIGH_PARTS, 1, 1] -> [1, bands + 3, 1, 1]."""
+        low, last = self.slice(logs, 0, bands - 1, axis=1), self.slice(logs, bands - 1, bands, axis=1)
+        high = self.add("Max", self.add("Sub", self.add("Exp", last), self.number(INAUDIBLE)), self.number(0.0))
+        parts = self.add("Add", self.add("Mul", high, shares), self.number(INAUDIBLE))
+        return self.add("Concat", low, self.add("Log", parts), axis=1)
 
     def correction(self, x: str, network: LevelCorrection) -> str:
         return self.causal(self.elu(self.causal(x, network.hidden)), network.pointwise)
@@ -166,7 +185,7 @@ class CodecGraph(StepGraphBuilder):
         return lag, self.add("Mul", strength, self.number(pitch.MOST_SHARE))
 
     def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
-        """pcm [1, 1, 1, hop], log powers [1, bands, 1, 1] -> pcm."""
+        """pcm [1, 1, 1, hop], log powers [1, bands + 3, 1, 1] -> pcm."""
         inaudible = self.number(INAUDIBLE)
         given = self.add("Log", self.add("Add", self.powers(pcm, equalizer.analysis), inaudible))
         half = self.add("Mul", self.add("Sub", wanted, given), self.number(0.5))
@@ -209,7 +228,9 @@ def write_encoder(model: SoundStream, path: Path) -> None:
             x = graph.unit(x, unit)
         x = graph.causal(graph.elu(x), block.down)
     learned = graph.pointwise(graph.causal(graph.elu(x), encoder.last), quantizer.project_in)
-    powers = graph.add("Add", graph.powers(pcm, encoder.analysis), graph.number(LEAST_POWER))
+    powers = graph.powers(pcm, encoder.analysis)
+    graph.mean(powers, encoder.means)
+    powers = graph.add("Add", graph.whole(powers, config.bands), graph.number(LEAST_POWER))
     levels = graph.add("Pow", powers, graph.number(LOUDNESS_EXPONENT))
     levels = graph.add("Sub", levels, graph.column(quantizer.level_offset))
     levels = graph.add("Mul", levels, graph.constant(quantizer.level_scale))
@@ -220,7 +241,7 @@ def write_encoder(model: SoundStream, path: Path) -> None:
 
 @torch.no_grad()
 def write_decoder(model: SoundStream, path: Path) -> None:
-    """z [1, code_dimension, 1, 1], states -> pcm [1, 1, 1, hop], next states."""
+    """z [1, code_dimension, 1, 1], shares [1, HIGH_PARTS, 1, 1], states -> pcm [1, 1, 1, hop], next states."""
     graph, decoder, quantizer, config = CodecGraph(), model.decoder, model.quantizer, model.config
     graph.frames = 1
     learned = graph.pointwise("z", quantizer.project_out)
@@ -239,5 +260,7 @@ def write_decoder(model: SoundStream, path: Path) -> None:
             x = graph.unit(x, unit)
     wanted = graph.add("Add", logs, correction)
     pcm = graph.postfiltered(graph.causal(graph.elu(x), decoder.last), decoder.postfilter)
-    pcm = graph.equalized(pcm, graph.matrix(wanted, decoder.equalizer.emphasis), decoder.equalizer)
-    graph.write(path, {"z": [1, config.code_dimension, 1, 1]}, (pcm, [1, 1, 1, config.hop]))
+    wanted = graph.parted(graph.matrix(wanted, decoder.equalizer.emphasis), "shares", config.bands)
+    pcm = graph.equalized(pcm, wanted, decoder.equalizer)
+    inputs = {"z": [1, config.code_dimension, 1, 1], "shares": [1, HIGH_PARTS, 1, 1]}
+    graph.write(path, inputs, (pcm, [1, 1, 1, config.hop]))

@@ -16,6 +16,7 @@ from codec.audiofile import read_audio
 from codec.engine import ENGINES, load_engine
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.torch import TorchEngine
+from codec.highband import shares_of
 from codec.weights import MANIFEST, shipped
 from tests.codec.steps import decoded, encoded
 
@@ -89,6 +90,35 @@ def test_a_step_for_many_gives_what_single_steps_give(name: str, speech: Pcm) ->
             assert np.array_equal(pcm, heard[i][k])
             encoders[i], decoders[i], left[i] = encoder, decoder, left[i] - 1
     assert not any(left.values())
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "torch"])
+def test_the_highest_band_is_measured_and_spread_as_in_the_reference(name: str, speech: Pcm) -> None:
+    """Half of the streams of a batch have it spread as usual."""
+    reference, engine = load_engine("torch"), load_engine(name)
+    frames, states = speech.reshape(-1, 320), []
+    for each in (reference, engine):
+        state = each.encoder_state()
+        assert not each.high_powers(state).any()
+        for frame in frames:
+            _, state = each.encode(frame, 4, 0.0, state)
+        states.append(each.high_powers(state))
+    assert states[0].min() > 0
+    np.testing.assert_allclose(states[1], states[0], rtol=1e-3)
+    codes, narrow = encoded(reference, frames, 4), shares_of((0, -20, -20))
+    wanted, given = ([each.decoder_state() for _ in range(2)] for each in (reference, engine))
+    heard = []
+    for code in codes:
+        steps = [DecodeStep(code, given[0]), DecodeStep(code, given[1], narrow)]
+        alone = [reference.decode(code, wanted[0]), reference.decode(code, wanted[1], narrow)]
+        batch = engine.decode_many(steps)
+        for (pcm, _), (expected, _) in zip(batch, alone, strict=True):
+            np.testing.assert_allclose(pcm, expected, rtol=0, atol=2e-5)
+        wanted, given = ([state for _, state in results] for results in (alone, batch))
+        heard.append([pcm for pcm, _ in batch])
+    usual, cut = (np.abs(np.fft.rfft(np.concatenate(sound))) ** 2 for sound in zip(*heard, strict=True))
+    above = len(usual) * 105 // 120
+    assert cut[above:].sum() < 0.1 * usual[above:].sum()
 
 
 @pytest.mark.parametrize("name", list(ENGINES))

@@ -8,11 +8,32 @@ import numpy as np
 import pytest
 import torch
 
-from codec.bands import EMPHASIS, INAUDIBLE, LEAST_POWER, MOST_GAIN, TAPS, WINDOW, emphasis_weights, level_bands
+from codec.bands import (
+    EMPHASIS,
+    INAUDIBLE,
+    LEAST_POWER,
+    MOST_GAIN,
+    TAPS,
+    WINDOW,
+    emphasis_weights,
+    equalizer_bands,
+    level_bands,
+)
 from codec.config import PRESETS
-from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers
+from codec.highband import HIGH_PARTS
+from codec.levels import (
+    Equalizer,
+    HighBandMeans,
+    LevelAnalysis,
+    compressed,
+    high_shares,
+    log_powers,
+    parted,
+    whole,
+)
 
 CONFIG = PRESETS["base"]
+BANDS = CONFIG.bands + HIGH_PARTS - 1  # of the equalizer
 FRAMES = 12
 
 
@@ -36,8 +57,40 @@ def equalized(equalizer: Equalizer, sound: torch.Tensor, wanted: torch.Tensor) -
 
 def test_from_the_first_center_on_bands_share_every_frequency() -> None:
     frequency = np.linspace(CONFIG.band_from_hz, CONFIG.sample_rate / 2, 500)
-    np.testing.assert_allclose(level_bands(CONFIG).shares(frequency).sum(axis=0), 1)
-    assert not level_bands(CONFIG).shares(np.array([0.0, 500.0])).any()
+    np.testing.assert_allclose(equalizer_bands(CONFIG).shares(frequency).sum(axis=0), 1)
+    assert not equalizer_bands(CONFIG).shares(np.array([0.0, 500.0])).any()
+
+
+def test_the_last_level_is_the_sum_of_its_parts(equalizer: Equalizer, sound: torch.Tensor) -> None:
+    frequency = np.linspace(0, CONFIG.sample_rate / 2, 500)
+    shares, levels = equalizer_bands(CONFIG).shares(frequency), level_bands(CONFIG).shares(frequency)
+    np.testing.assert_allclose(shares[-HIGH_PARTS:].sum(axis=0), levels[-1], atol=1e-12)
+    np.testing.assert_allclose(shares[:-HIGH_PARTS], levels[:-1], atol=1e-12)
+    found = powers(equalizer, sound)
+    assert whole(found).shape == (2, CONFIG.bands, FRAMES)
+    torch.testing.assert_close(whole(found).sum(dim=1), found.sum(dim=1))
+
+
+def test_a_level_in_parts_is_as_loud_as_it_was_and_spread_as_asked(equalizer: Equalizer, sound: torch.Tensor) -> None:
+    found = powers(equalizer, sound)
+    shares = high_shares(found)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(2, 1))
+    again = torch.exp(parted(torch.log(whole(found) + INAUDIBLE), shares)) - INAUDIBLE
+    torch.testing.assert_close(whole(again), whole(found), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(high_shares(again), shares, rtol=1e-3, atol=1e-4)
+    silent = parted(torch.full((1, CONFIG.bands, 1), float(np.log(INAUDIBLE))), shares[:1])
+    torch.testing.assert_close(silent, torch.full_like(silent, float(np.log(INAUDIBLE))))
+
+
+def test_running_means_forget_and_do_not_care_how_frames_are_taken(equalizer: Equalizer, sound: torch.Tensor) -> None:
+    means, found = HighBandMeans(CONFIG), powers(equalizer, sound)
+    once = means.step(found, means.initial_state(2, sound))
+    state = means.initial_state(2, sound)
+    for frame in range(FRAMES):
+        state = means.step(found[..., frame : frame + 1], state)
+    torch.testing.assert_close(once, state)
+    long_ago = means.step(torch.zeros(2, BANDS, 1000), state)
+    assert float(long_ago.max()) < 0.002 * float(state.max())
 
 
 @pytest.mark.parametrize("hertz", [1500.0, 4000.0, 11000.0])
@@ -45,7 +98,7 @@ def test_a_tone_is_found_in_its_band_and_as_loud_as_it_is(hertz: float) -> None:
     analysis = LevelAnalysis(CONFIG)
     time = torch.arange(6 * CONFIG.hop) / CONFIG.sample_rate
     found, _ = analysis.step(0.1 * torch.sin(2 * pi * hertz * time)[None, None], analysis.initial_state(1))
-    assert int(found[0, :, 3].argmax()) == int(level_bands(CONFIG).shares(np.array([hertz])).argmax())
+    assert int(found[0, :, 3].argmax()) == int(equalizer_bands(CONFIG).shares(np.array([hertz])).argmax())
     louder, _ = analysis.step(0.2 * torch.sin(2 * pi * hertz * time)[None, None], analysis.initial_state(1))
     torch.testing.assert_close(louder, 4 * found)
 
@@ -66,7 +119,7 @@ def test_powers_come_back_from_the_line() -> None:
 @pytest.mark.parametrize("decibels", [-15.0, -6.0, 6.0, 15.0])
 def test_a_sound_gets_the_levels_it_shall_have(equalizer: Equalizer, sound: torch.Tensor, decibels: float) -> None:
     """A change as smooth as voices' are; a filter without delay cannot be steeper than bands overlap."""
-    change = decibels / 4.343 * torch.sin(torch.arange(CONFIG.bands) / CONFIG.bands * 2 * pi)
+    change = decibels / 4.343 * torch.sin(torch.arange(BANDS) / BANDS * 2 * pi)
     wanted = torch.log(powers(equalizer, sound)) + change[:, None]
     given = torch.log(powers(equalizer, equalized(equalizer, sound, wanted)))
     off = 4.343 * (given - wanted)[..., 1:].mean(dim=(0, 2))
@@ -80,7 +133,7 @@ def test_a_sound_that_has_its_levels_passes_unchanged(equalizer: Equalizer, soun
 
 
 def test_what_is_far_off_is_raised_by_20_db_and_no_more(equalizer: Equalizer, sound: torch.Tensor) -> None:
-    gain = torch.full((2, CONFIG.bands, FRAMES), 99.0)
+    gain = torch.full((2, BANDS, FRAMES), 99.0)
     loud = equalized(equalizer, sound, gain)
     assert float(loud.std() / sound.std()) == pytest.approx(np.exp(MOST_GAIN), rel=0.1)
     assert float(equalized(equalizer, torch.zeros_like(sound), gain).abs().max()) == 0
@@ -88,7 +141,7 @@ def test_what_is_far_off_is_raised_by_20_db_and_no_more(equalizer: Equalizer, so
 
 def test_frame_by_frame_is_the_same_sound(equalizer: Equalizer, sound: torch.Tensor) -> None:
     wanted = torch.log(powers(equalizer, sound)) + torch.randn(
-        2, CONFIG.bands, FRAMES, generator=torch.Generator().manual_seed(5)
+        2, BANDS, FRAMES, generator=torch.Generator().manual_seed(5)
     )
     whole, state, pieces = equalized(equalizer, sound, wanted), equalizer.initial_state(2), []
     for frame in range(FRAMES):
@@ -101,7 +154,7 @@ def test_frame_by_frame_is_the_same_sound(equalizer: Equalizer, sound: torch.Ten
 
 def test_filters_are_of_minimum_phase(equalizer: Equalizer) -> None:
     """All zeros inside the unit circle: so nothing is delayed more than its levels ask for."""
-    gains = torch.randn(3, CONFIG.bands, 1, generator=torch.Generator().manual_seed(7)) / 2
+    gains = torch.randn(3, BANDS, 1, generator=torch.Generator().manual_seed(7)) / 2
     for taps in equalizer.filter.responses(gains)[:, 0].double().numpy():
         taps[0] += 1
         assert abs(np.roots(taps)).max() < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,27 @@ def test_a_variable_bitrate_is_entropy_coded(engine: Engine, speech: Pcm, packet
 def test_a_variable_bitrate_wants_a_packet_for_each_frame(engine: Engine) -> None:
     with pytest.raises(ValueError, match="needs packets of one frame, not 2"):
         StreamEncoder(engine, 8, frames_per_packet=2, variable=True)
+
+
+def test_where_a_voice_ends_is_said_and_heard(engine: Engine, speech: Pcm) -> None:
+    """Nothing above 10 kHz goes in; next to nothing comes out, once it was said."""
+    spectrum = np.fft.rfft(speech)
+    spectrum[len(spectrum) * 10 // 12 :] = 0
+    narrow = np.fft.irfft(spectrum, len(speech)).astype(np.float32)
+    sent = StreamEncoder(engine, 8, variable=True).push(np.tile(narrow, 2))
+    saying = [packet for packet in sent if packet.high_band]
+    assert 2 <= len(saying) <= 12
+    assert all(sum(packet.high_band) < -8 for packet in saying[1:])
+    assert [Packet.from_bytes(packet.to_bytes(), engine.code_model) for packet in sent] == sent
+
+    def above(packets: list[Packet]) -> float:
+        decoder = StreamDecoder(engine)
+        for packet in packets:
+            decoder.push(packet)
+        powers = np.square(np.abs(np.fft.rfft(decoder.pull(300)[150 * 320 :])))
+        return float(powers[len(powers) * 107 // 120 :].sum())
+
+    assert above(sent) < 0.1 * above([replace(packet, high_band=()) for packet in sent])
 
 
 def test_half_a_frame_can_not_be_passed_over(engine: Engine, speech: Pcm) -> None:

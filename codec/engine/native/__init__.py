@@ -17,6 +17,7 @@ from codec.engine.native.binding import Handle, instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
 from codec.entropy import CodeModel
+from codec.highband import HIGH_PARTS, USUAL_SHARES, Shares
 from codec.weights import Weights, WeightsError
 
 PRECISIONS = ("int8", "bf16", "fp32")  # the default first
@@ -79,6 +80,10 @@ class NativeEngine:
     def encoder_state(self) -> State:
         return State(np.zeros(self._handle.encoder_bytes, dtype=np.uint8))
 
+    def high_powers(self, state: State) -> Shares:
+        at = self._handle.high_band_at
+        return state.memory[at : at + 4 * HIGH_PARTS].view(np.float32)
+
     def decoder_state(self) -> State:
         return State(np.zeros(self._handle.decoder_bytes, dtype=np.uint8))
 
@@ -88,10 +93,10 @@ class NativeEngine:
         self._encode(self._pointer, 1, at, OneCount(n_q), OneShare(denoise), One(state.address), to)
         return codes, state
 
-    def decode(self, codes: Codes, state: State) -> tuple[Pcm, State]:
+    def decode(self, codes: Codes, state: State, shares: Shares = USUAL_SHARES) -> tuple[Pcm, State]:
         codes, pcm = self._checked(codes), np.empty(self.config.hop, dtype=np.float32)
-        at, to = One(codes.ctypes.data), One(_address(pcm))
-        if not self._decode(self._pointer, 1, at, OneCount(len(codes)), One(state.address), to):
+        at, to, parts = One(codes.ctypes.data), One(_address(pcm)), One(_parts(shares))
+        if not self._decode(self._pointer, 1, at, OneCount(len(codes)), parts, One(state.address), to):
             raise self._no_code()
         return pcm, state
 
@@ -119,6 +124,7 @@ class NativeEngine:
             count,
             (Address * count)(*[code.ctypes.data for code in codes]),
             (Count * count)(*map(len, codes)),
+            (Address * count)(*[_parts(step.shares) for step in steps]),
             (Address * count)(*[step.state.address for step in steps]),
             (Address * count)(*map(_address, frames)),
         )
@@ -145,6 +151,13 @@ class NativeEngine:
 
     def _no_code(self) -> ValueError:
         return ValueError(f"a code is outside 0..{self.config.codebook_size - 1}")
+
+
+def _parts(shares: Shares) -> int:
+    """The address of shares that are as they should be."""
+    if shares.shape != (HIGH_PARTS,) or shares.dtype != np.float32:
+        raise ValueError(f"shares are {shares.dtype} {shares.shape}, not float32 ({HIGH_PARTS},)")
+    return int(shares.ctypes.data)
 
 
 def _address(array: Any) -> int:

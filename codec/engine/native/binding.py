@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codec import bands, entropy, pitch
+from codec import bands, entropy, highband, pitch
 from codec.config import MOST_SEARCH_PATHS, SEARCH_SCANS, CodecConfig
 from codec.engine.base import EngineError, EngineUnavailableError
 from codec.engine.native import build
@@ -43,8 +43,8 @@ class LevelsSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
     _fields_ = [
-        *((name, c_int32) for name in ("bands", "bins", "window", "step", "windows", "hidden")),
-        *((name, c_float) for name in ("one", "scale", "exponent", "least", "inaudible", "most_gain")),
+        *((name, c_int32) for name in ("bands", "parts", "bins", "window", "step", "windows", "hidden")),
+        *((name, c_float) for name in ("decay", "one", "scale", "exponent", "least", "inaudible", "most_gain")),
         *((name, c_void_p) for name in ("waves", "weights", "emphasis", "offset")),
         *((name, c_void_p) for name in ("correction_weights", "correction_bias")),
         ("filter", FilterSpec),
@@ -140,7 +140,8 @@ def open_library(path: Path) -> ctypes.CDLL:
     library.thinline_encode.restype, library.thinline_encode.argtypes = None, [c_void_p, c_int, *[c_void_p] * 5]
     library.thinline_intervals.restype = c_int
     library.thinline_intervals.argtypes = [c_void_p, c_void_p, c_int, c_void_p]
-    library.thinline_decode.restype, library.thinline_decode.argtypes = c_int, [c_void_p, c_int, *[c_void_p] * 4]
+    library.thinline_high_band_at.restype, library.thinline_high_band_at.argtypes = c_size_t, [c_void_p]
+    library.thinline_decode.restype, library.thinline_decode.argtypes = c_int, [c_void_p, c_int, *[c_void_p] * 5]
     return library
 
 
@@ -193,11 +194,12 @@ class Handle:
         def levels() -> LevelsSpec:
             waves, weights = bands.analysis_weights(config)
             return LevelsSpec(
-                *(config.bands, weights.shape[1], bands.WINDOW, bands.STEP, config.hop // bands.STEP),
-                *(config.level_hidden, plan.one, plan.level_scale),
+                *(config.bands, highband.HIGH_PARTS, weights.shape[1]),
+                *(bands.WINDOW, bands.STEP, config.hop // bands.STEP, config.level_hidden),
+                *(bands.high_decay(config), plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
                 *map(floats, (waves, weights, bands.emphasis_weights(config), plan.level_offset, *plan.correction)),
-                band_filter(bands.level_bands(config), bands.TAPS, bands.SPECTRUM),
+                band_filter(bands.equalizer_bands(config), bands.TAPS, bands.SPECTRUM),
             )
 
         def band_maps() -> BandMapsSpec:
@@ -247,6 +249,7 @@ class Handle:
         if not self.pointer:
             raise EngineError("the native engine found no memory for the weights")
         self.encoder_bytes, self.decoder_bytes = (library.thinline_state_bytes(self.pointer, part) for part in (0, 1))
+        self.high_band_at = library.thinline_high_band_at(self.pointer)
 
     def __del__(self) -> None:
         if getattr(self, "pointer", None):

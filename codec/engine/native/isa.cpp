@@ -490,14 +490,17 @@ void put_channels(const Stage& stage, char* buffer, int first, const float* valu
     }
 }
 
-// pcm [hop] -> levels as they go over the line; `kept`: the samples before.
-void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* to) {
+// pcm [hop] -> levels as they go over the line; `kept`: the samples before; `high`: running means of the parts' powers.
+void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* high, float* to) {
     alignas(64) float samples[kMaxTaps + kMaxHop];
     const int before = levels.window - levels.step;
     __builtin_memcpy(samples, kept, before * sizeof(float));
     __builtin_memcpy(samples + before, pcm, hop * sizeof(float));
     __builtin_memcpy(kept, samples + hop, before * sizeof(float));
     measure(levels, samples, to);
+    float* const parts = to + levels.bands - 1;
+    for (int k = 0; k < levels.parts; ++k) high[k] = levels.decay * high[k] + (1 - levels.decay) * parts[k];
+    for (int k = 1; k < levels.parts; ++k) parts[0] += parts[k];
     for (int b = 0; b < levels.bands; ++b) to[b] = __builtin_powf(to[b] + levels.least, levels.exponent);
 }
 
@@ -565,7 +568,7 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
     run(model.encoder, 0, model.encoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
         float *z = streams[i].residual, *to = z + model.codebooks.dimension - levels.bands;
-        measure_levels(levels, clean[i], model.hop, kept[i]->measured, measured);
+        measure_levels(levels, clean[i], model.hop, kept[i]->measured, kept[i]->high, measured);
         for (int b = 0; b < levels.bands; ++b) to[b] = (measured[b] - levels.offset[b]) * levels.scale;
         begin(model.codebooks, z, *scratch[i].paths);
     }
@@ -602,6 +605,7 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
         for (int b = 0; b < levels.bands; ++b) correction[b] += wanted[i][b];
         for (int b = 0; b < levels.bands; ++b)
             wanted[i][b] = dot(levels.emphasis + b * levels.bands, correction, levels.bands);
+        part(levels, call.shares[i], wanted[i]);
     }
     run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {

@@ -5,7 +5,7 @@
 
 namespace {
 
-// samples [window - step + hop], the older ones first -> powers [bands].
+// samples [window - step + hop], the older ones first -> powers in the filter's bands.
 inline void measure(const Levels& levels, const float* samples, float* powers) {
     alignas(64) float bins[kMaxBins] = {};
     for (int part = 0; part < 2 * levels.bins; part += kPanel) {  // all cosines, then all sines
@@ -20,7 +20,7 @@ inline void measure(const Levels& levels, const float* samples, float* powers) {
             for (int p = 0; p < kParts; ++p)
                 store(to + p * kWidth, load(to + p * kWidth) + sums[w][p] * sums[w][p]);
     }
-    for (int b = 0; b < levels.bands; ++b) powers[b] = dot(levels.weights + b * levels.bins, bins, levels.bins);
+    for (int b = 0; b < levels.filter.bands; ++b) powers[b] = dot(levels.weights + b * levels.bins, bins, levels.bins);
 }
 
 // A pointwise convolution of hidden [hidden], ELU before it -> [bands].
@@ -31,14 +31,21 @@ inline void pointwise(const Levels& levels, const Pointwise& layer, const float*
         to[b] = layer.bias[b] + dot(layer.weights + b * levels.hidden, active, levels.hidden);
 }
 
-// raw [hop], log powers [bands] -> pcm [hop].
+// log powers [bands], of which the last one is replaced by those of its parts.
+inline void part(const Levels& levels, const float* shares, float* logs) {
+    float* const high = logs + levels.bands - 1;
+    const float whole = larger(0, __builtin_expf(high[0]) - levels.inaudible);
+    for (int k = 0; k < levels.parts; ++k) high[k] = __builtin_logf(whole * shares[k] + levels.inaudible);
+}
+
+// raw [hop], log powers in the filter's bands -> pcm [hop].
 inline void equalize(const Levels& levels, const float* raw, const float* wanted, KeptFilter& kept, float* pcm, int hop) {
     alignas(64) float samples[kMaxTaps + kMaxHop], gains[kMaxBands];
     const int before = levels.window - levels.step;
     __builtin_memcpy(samples, kept.samples + levels.filter.taps - before, before * sizeof(float));
     __builtin_memcpy(samples + before, raw, hop * sizeof(float));
     measure(levels, samples, gains);
-    for (int b = 0; b < levels.bands; ++b) {
+    for (int b = 0; b < levels.filter.bands; ++b) {
         const float gain = (wanted[b] - __builtin_logf(gains[b] + levels.inaudible)) / 2;
         gains[b] = clamped(gain, -levels.most_gain, levels.most_gain);
     }

@@ -133,8 +133,8 @@ struct FilterSpec {
 };
 
 struct LevelsSpec {
-    int32_t bands, bins, window, step, windows, hidden;
-    float one, scale, exponent, least, inaudible, most_gain;
+    int32_t bands, parts, bins, window, step, windows, hidden;
+    float decay, one, scale, exponent, least, inaudible, most_gain;
     const float *waves, *weights, *emphasis, *offset;
     const float *correction_weights, *correction_bias;
     FilterSpec filter;
@@ -385,11 +385,11 @@ struct Handle {
 
     Levels levels(const LevelsSpec& spec) {
         const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
-        Levels made{spec.bands, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.one};
+        Levels made{spec.bands, spec.parts, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.decay, spec.one};
         made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
         made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
         float* waves = arena.take<float>(size_t(2) * bins * spec.window);
-        float* weights = arena.take<float>(size_t(spec.bands) * bins);
+        float* weights = arena.take<float>(size_t(spec.filter.bands) * bins);
         for (int bin = 0; bin < spec.bins; ++bin) {
             for (int part = 0; part < 2; ++part)
                 for (int k = 0; k < spec.window; ++k) {
@@ -397,7 +397,7 @@ struct Handle {
                     waves[(panel * spec.window + k) * kPanel + bin % kPanel] =
                         spec.waves[(size_t(part) * spec.bins + bin) * spec.window + k];
                 }
-            for (int b = 0; b < spec.bands; ++b) weights[b * bins + bin] = spec.weights[b * spec.bins + bin];
+            for (int b = 0; b < spec.filter.bands; ++b) weights[b * bins + bin] = spec.weights[b * spec.bins + bin];
         }
         made.waves = waves, made.weights = weights;
         made.emphasis = copy(spec.emphasis, size_t(spec.bands) * spec.bands, size_t(spec.bands) * spec.bands);
@@ -535,6 +535,12 @@ EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     return model.encoder.state_bytes + model.denoiser.network.state_bytes + kept;
 }
 
+// Where in an encoder's state the running means of the powers of the highest band's parts begin.
+EXPORT size_t thinline_high_band_at(void* handle) {
+    const Model& model = static_cast<Handle*>(handle)->model;
+    return model.encoder.state_bytes + model.denoiser.network.state_bytes + offsetof(KeptEncoder, high);
+}
+
 EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, const int32_t* n_q, const float* denoise,
                             char* const* states, int16_t* const* codes) {
     const Handle& handle = *static_cast<Handle*>(opaque);
@@ -547,14 +553,14 @@ EXPORT void thinline_encode(void* opaque, int count, const float* const* pcm, co
 
 // -> 0 where a code is none, and nothing is decoded.
 EXPORT int thinline_decode(void* opaque, int count, const int16_t* const* codes, const int32_t* n_q,
-                           char* const* states, float* const* pcm) {
+                           const float* const* shares, char* const* states, float* const* pcm) {
     const Handle& handle = *static_cast<Handle*>(opaque);
     for (int i = 0; i < count; ++i)
         if (!are_codes(handle.model, codes[i], n_q[i])) return 0;
     for (int i = 0; i < count; i += kMaxBatch) {
         const int streams = at_most(count - i, kMaxBatch);
         handle.backend->decode(handle.model, workspace.fit(handle, streams), streams,
-                               {codes + i, n_q + i, states + i, pcm + i});
+                               {codes + i, n_q + i, shares + i, states + i, pcm + i});
     }
     return 1;
 }

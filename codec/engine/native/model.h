@@ -22,6 +22,7 @@ constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
 constexpr int kMaxBands = 64, kMaxBins = 128, kMaxWindows = 5, kMaxHop = 320;  // of levels
+constexpr int kMaxParts = 4;  // of the highest band
 constexpr int kMaxTaps = 256;  // of a filter with gains in bands
 constexpr int kMaxSpectrum = 1024;  // that the denoiser looks at
 constexpr int kMaxMaps = 32, kMaxMapLayers = 8, kMaxTold = 8;  // of what it makes of each band
@@ -102,12 +103,14 @@ struct BandFilter {
 };
 
 // Levels in bands, and the network that corrects them: its first convolution is outputs aside of the decoder's first stage.
+// Measured and equalized are bands of which the last `parts` are the highest one whose level goes over the line.
 struct Levels {
-    int bands, bins, window, step, windows, hidden;  // bins filled up to a multiple of kPanel
+    int bands, parts, bins, window, step, windows, hidden;  // bins filled up to a multiple of kPanel
+    float decay;  // what of the running means of the parts' powers is left after a frame
     float one;  // what stands beside the codes for a bias
     float scale, exponent, least, inaudible, most_gain;
     const float* waves;    // [2 * bins / kPanel][window][kPanel]
-    const float* weights;  // [bands][bins]: of a bin's power in a band's
+    const float* weights;  // [filter's bands][bins]: of a bin's power in a band's
     const float* emphasis;  // [bands][bands]
     const float* offset;   // [bands]
     Pointwise correction;
@@ -178,6 +181,7 @@ struct KeptEncoder {
     KeptFilter filter;                // the denoiser's
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
     float measured[kMaxTaps];         // and for levels
+    float high[kMaxParts];            // running means of the powers of the highest band's parts
 };
 
 struct KeptMaps {
@@ -215,6 +219,7 @@ struct EncodeCall {
 struct DecodeCall {
     const int16_t* const* codes;
     const int32_t* n_q;
+    const float* const* shares;  // of the highest band's parts
     char* const* states;
     float* const* pcm;
 };

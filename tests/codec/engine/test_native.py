@@ -197,6 +197,8 @@ def test_sound_far_too_loud_and_silence_stay_finite(engines: dict[str, NativeEng
         (DecodeStep(np.zeros(25, np.int16), None), r"their number is outside 1\.\.24"),
         (DecodeStep(np.array([1024], np.int16), None), r"a code is outside 0\.\.1023"),
         (DecodeStep(np.array([-1], np.int16), None), r"a code is outside 0\.\.1023"),
+        (DecodeStep(np.zeros(1, np.int16), None, np.ones(3, np.float32)), r"shares are float32 \(3,\)"),
+        (DecodeStep(np.zeros(1, np.int16), None, np.ones(4)), r"shares are float64 \(4,\)"),
     ],
 )
 def test_what_would_reach_beyond_memory_is_refused(

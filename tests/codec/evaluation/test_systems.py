@@ -44,14 +44,15 @@ def test_our_lower_bitrates_are_what_their_own_encoder_sends(speech: Pcm) -> Non
         decoder.push(packet)
     np.testing.assert_array_equal(carried[0.75].pcm, decoder.pull(len(packets))[: len(speech)])
     assert carried[0.75].packet_bytes == sum(len(packet.to_bytes()) for packet in packets)
-    assert carried[6.0].payload_bytes == 10 * len(packets)
-    assert carried[6.0].packet_bytes == (10 + HEADER.size) * len(packets)
+    said = 2 * sum(bool(packet.high_band) for packet in packets)
+    assert carried[6.0].payload_bytes == 10 * len(packets) + said
+    assert carried[6.0].packet_bytes == (10 + HEADER.size) * len(packets) + said
 
 
 def test_frames_that_share_a_header_take_fewer_bytes_for_the_same_sound(speech: Pcm) -> None:
     alone = Thinline("ours", (3.0,)).carry(speech)[3.0]
     together = Thinline("ours", (3.0,), frames_per_packet=10).carry(speech)[3.0]
-    np.testing.assert_array_equal(alone.pcm, together.pcm)
+    assert likeness(alone.pcm, together.pcm) > 0.9999  # from another frame on they know how the highest band is spread
     assert together.packet_bytes < alone.packet_bytes / 2
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import thinline
+from codec.audiofile import write_audio
 from codec.engine import load_engine
 from codec.stream import StreamEncoder
 from codec.train.adversary import KEPT
 from codec.train.checkpoint import read_checkpoint
-from codec.weights import shipped
+from codec.weights import shipped, write_manifest
 
 SHORT = ["--frames", "8", "--batch", "2"]
 
@@ -62,6 +64,38 @@ def test_what_no_code_model_can_learn_from_is_named(
 ) -> None:
     assert thinline.main(["train-code-model", str(shipped("base")), "--data", str(sounds), *arguments]) == 1
     assert text in capsys.readouterr().err
+
+
+def test_levels_that_come_out_too_loud_are_taken_back(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = shutil.copytree(shipped("base"), tmp_path / "weights")
+    tensors = load_file(weights / "model.safetensors")
+    tensors["decoder.correction.pointwise.bias"] += np.float32(1.0)
+    save_file(tensors, weights / "model.safetensors", {"preset": "base"})
+    write_manifest(weights, "base")
+    assert thinline.main(["calibrate-levels", str(weights), "--data", str(sounds), "--clips", "2"]) == 0
+    shown = capsys.readouterr().out
+    engine = load_engine("onnx", weights=weights)
+    assert f"model {engine.model_id}" in shown
+    taken = [float(word) for word in shown.split("dB: ")[1].split(": model")[0].split()]
+    assert len(taken) == engine.config.bands
+    assert 2.0 < np.mean(taken) < 6.0  # most of the 4.3 that were added
+    after = load_file(weights / "model.safetensors")
+    changed = [name for name in tensors if not np.array_equal(tensors[name], after[name])]
+    assert changed == ["decoder.correction.pointwise.bias"]
+
+
+def test_what_no_level_can_be_measured_by_is_named(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["calibrate-levels", str(shipped("base")), "--data", str(sounds)]
+    assert thinline.main([*run, "--clips", "0"]) == 1
+    assert "clips 0 is not above 0" in capsys.readouterr().err
+    (tmp_path / "silence").mkdir()
+    write_audio(tmp_path / "silence" / "a.wav", np.zeros(24_000, np.float32))
+    assert thinline.main([*run, "--speech", str(tmp_path / "silence")]) == 1
+    assert "the speech is silence" in capsys.readouterr().err
 
 
 def test_discriminators_are_exported_and_go_on_judging(sounds: Path, tmp_path: Path) -> None:
