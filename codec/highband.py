@@ -22,7 +22,9 @@ STEP_DB = 2.0
 LEAST, MOST = -20, 11  # steps: 5 bits
 BYTES = 2
 USUAL: HighBand = (0, -1, -3)  # until something is said: the median of the training material
-SOONEST_FRAMES, LATEST_FRAMES = 24, 150  # after what was said last: where it has changed; in any case
+SOONEST_FRAMES, LATEST_FRAMES = 24, 144  # after what was said last: where it has changed; in any case
+LOOK_FRAMES = 8  # from one look to the next
+SILENT = 1e-9  # a power in all parts together, -90 dBFS
 CHANGED = 1.25  # steps that one of them is away from what was said
 
 _BITS = (MOST - LEAST).bit_length()
@@ -67,19 +69,21 @@ class HighBandControl:
 
     def __init__(self) -> None:
         self._said = np.array(USUAL)
-        self._frames = 0  # since then
+        self._frames, self._look_at = 0, SOONEST_FRAMES  # since then; when to look
 
     def after(self, frames: int, powers: Callable[[], Shares]) -> HighBand:
         """`frames` more, after which the parts' mean powers [HIGH_PARTS] can be asked for -> what the packet shall say,
         or nothing."""
         self._frames += frames
-        if self._frames < SOONEST_FRAMES:
+        if self._frames < self._look_at:
             return ()
+        self._look_at = self._frames + LOOK_FRAMES
         found = np.asarray(powers(), dtype=np.float64)
-        if not found.any():  # digital silence, from the beginning
+        if found.sum() < SILENT:  # what was said is as good as anything, and right again afterwards
             return ()
         steps = np.diff(10 * np.log10(found + _FAINTEST)) / STEP_DB
         if self._frames < LATEST_FRAMES and np.abs(steps - self._said).max() <= CHANGED:
             return ()
-        self._said, self._frames = np.clip(np.rint(steps), LEAST, MOST), 0
+        self._said = np.clip(np.rint(steps), LEAST, MOST)
+        self._frames, self._look_at = 0, SOONEST_FRAMES
         return tuple(int(step) for step in self._said)

@@ -84,8 +84,9 @@ def test_a_change_is_said_and_one_of_a_step_is_not() -> None:
     assert said(control, 100, (0, -4, -3)) == [(SOONEST_FRAMES, (0, -4, -3))]
 
 
-def test_silence_says_nothing() -> None:
-    assert said(HighBandControl(), 500, USUAL, 0.0) == []
+@pytest.mark.parametrize("level", [0.0, 5e-10])
+def test_silence_says_nothing(level: float) -> None:
+    assert said(HighBandControl(), 500, (0, 0, -9), level) == []
 
 
 def test_what_is_beyond_the_steps_is_said_as_the_last_of_them() -> None:
