@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codec.codebits import PacketError
 
 HighBand = tuple[int, ...]  # from part to part, in steps of STEP_DB; none: nothing is said
-Shares = NDArray[np.float32]  # of the whole's power, [HIGH_PARTS]; their sum is 1
+Parts = NDArray[np.float32]  # a number for each part, [HIGH_PARTS]
 
 HIGH_PARTS = 4
 STEP_DB = 2.0
@@ -55,8 +55,8 @@ def from_bytes(data: bytes) -> HighBand:
     return tuple((bits >> shift & _MASK) + LEAST for shift in shifts)
 
 
-def shares_of(band: HighBand) -> Shares:
-    """-> the parts' shares."""
+def shares_of(band: HighBand) -> Parts:
+    """-> the parts' shares of the power, whose sum is 1."""
     powers = 10 ** (np.concatenate([[0.0], np.cumsum(band)]) * STEP_DB / 10)
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
@@ -71,7 +71,7 @@ class HighBandControl:
         self._said = np.array(USUAL)
         self._frames, self._look_at = 0, SOONEST_FRAMES  # since then; when to look
 
-    def after(self, frames: int, powers: Callable[[], Shares]) -> HighBand:
+    def after(self, frames: int, powers: Callable[[], Parts]) -> HighBand:
         """`frames` more, after which the parts' mean powers [HIGH_PARTS] can be asked for -> what the packet shall say,
         or nothing."""
         self._frames += frames
@@ -79,7 +79,7 @@ class HighBandControl:
             return ()
         self._look_at = self._frames + LOOK_FRAMES
         found = np.asarray(powers(), dtype=np.float64)
-        if found.sum() < SILENT:  # what was said is as good as anything, and right again afterwards
+        if not SILENT <= found.sum() < np.inf:  # what was said is as good as anything, and right again afterwards
             return ()
         steps = np.diff(10 * np.log10(found + _FAINTEST)) / STEP_DB
         if self._frames < LATEST_FRAMES and np.abs(steps - self._said).max() <= CHANGED:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codec.config import CodecConfig
 from codec.entropy import CodeModel
-from codec.highband import USUAL_SHARES, Shares
+from codec.highband import USUAL_SHARES, Parts
 
 Pcm = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -31,7 +31,7 @@ class DecodeStep(NamedTuple):
 
     codes: Codes
     state: State
-    shares: Shares = USUAL_SHARES
+    shares: Parts = USUAL_SHARES
 
 
 class EngineError(Exception):
@@ -63,13 +63,13 @@ class Engine(Protocol):
     def encode(self, pcm: Pcm, n_q: int, denoise: float, state: State) -> tuple[Codes, State]:
         """pcm [hop] in [-1, 1], denoise 0 (off) to 1 (on) -> codes [n_q], next state."""
 
-    def high_powers(self, state: State) -> Shares:
+    def high_powers(self, state: State) -> Parts:
         """What an encoder's state knows of the mean powers in the highest band's parts, [HIGH_PARTS]; looks only."""
 
     def decoder_state(self) -> State:
         """The state of a decoder before its first frame."""
 
-    def decode(self, codes: Codes, state: State, shares: Shares = USUAL_SHARES) -> tuple[Pcm, State]:
+    def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:
         """codes [n_q], the shares of the highest band's parts -> pcm [hop], next state."""
 
     def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, State]]:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.codebooks import Codebooks, code_model_of
 from codec.entropy import CodeModel
-from codec.highband import USUAL_SHARES, Shares
+from codec.highband import USUAL_SHARES, Parts
 from codec.weights import Weights
 
 Tensors = list[NDArray[np.float32]]
@@ -64,13 +64,13 @@ class OnnxEngine:
         z, state = self._encoder.run(feeds, state)
         return self._codebooks.encode(z.reshape(-1), n_q), state
 
-    def high_powers(self, state: Tensors) -> Shares:
+    def high_powers(self, state: Tensors) -> Parts:
         return state[-1].reshape(-1)
 
     def decoder_state(self) -> Tensors:
         return self._decoder.initial_state()
 
-    def decode(self, codes: Codes, state: Tensors, shares: Shares = USUAL_SHARES) -> tuple[Pcm, Tensors]:
+    def decode(self, codes: Codes, state: Tensors, shares: Parts = USUAL_SHARES) -> tuple[Pcm, Tensors]:
         feeds = {"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1), "shares": shares.reshape(1, -1, 1, 1)}
         pcm, state = self._decoder.run(feeds, state)
         return pcm.reshape(-1), state

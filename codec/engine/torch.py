@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm
 from codec.engine.codebooks import code_model_of
 from codec.entropy import CodeModel
-from codec.highband import USUAL_SHARES, Shares
+from codec.highband import USUAL_SHARES, Parts
 from codec.model import SoundStream, misfit
 from codec.seanet import State
 from codec.weights import Weights, WeightsError
@@ -42,14 +42,14 @@ class TorchEngine:
         codes, state = self.model.encode_step(torch.from_numpy(pcm)[None, None], n_q, mode, state)
         return codes[0, :, 0].numpy().astype(np.int16), state
 
-    def high_powers(self, state: State) -> Shares:
+    def high_powers(self, state: State) -> Parts:
         return np.asarray(state[-1][0].numpy(), dtype=np.float32)
 
     def decoder_state(self) -> State:
         return self.model.decoder.initial_state(1)
 
     @torch.inference_mode()
-    def decode(self, codes: Codes, state: State, shares: Shares = USUAL_SHARES) -> tuple[Pcm, State]:
+    def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:
         given, parts = torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(shares)
         pcm, state = self.model.decode_step(given[None, :, None], state, parts[None, :, None])
         return pcm[0, 0].numpy(), state

@@ -84,8 +84,8 @@ def test_a_change_is_said_and_one_of_a_step_is_not() -> None:
     assert said(control, 100, (0, -4, -3)) == [(SOONEST_FRAMES, (0, -4, -3))]
 
 
-@pytest.mark.parametrize("level", [0.0, 5e-10])
-def test_silence_says_nothing(level: float) -> None:
+@pytest.mark.parametrize("level", [0.0, 5e-10, np.inf, np.nan])
+def test_silence_and_what_is_no_power_say_nothing(level: float) -> None:
     assert said(HighBandControl(), 500, (0, 0, -9), level) == []
 
 

@@ -15,7 +15,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from codec.config import CodecConfig
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Pcm, State
-from codec.highband import USUAL_SHARES, Shares
+from codec.highband import USUAL_SHARES, Parts
 from server.app import NODE
 from server.media.frame import frame_to_bytes
 from server.protocol import (
@@ -65,10 +65,10 @@ class TinyEngine:
         self._step(state)
         return np.full(n_q, round((float(pcm[0]) + 1) / 2 * 1023), np.int16), state
 
-    def high_powers(self, state: State) -> Shares:
+    def high_powers(self, state: State) -> Parts:
         return np.zeros_like(USUAL_SHARES)
 
-    def decode(self, codes: Codes, state: State, shares: Shares = USUAL_SHARES) -> tuple[Pcm, State]:
+    def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:
         self._step(state)
         return np.full(self.config.hop, float(codes[0]) / 1023 * 2 - 1, np.float32), state
 

@@ -17,7 +17,7 @@ from codec.engine.native.binding import Handle, instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
 from codec.entropy import CodeModel
-from codec.highband import HIGH_PARTS, USUAL_SHARES, Shares
+from codec.highband import HIGH_PARTS, USUAL_SHARES, Parts
 from codec.weights import Weights, WeightsError
 
 PRECISIONS = ("int8", "bf16", "fp32")  # the default first
@@ -80,7 +80,7 @@ class NativeEngine:
     def encoder_state(self) -> State:
         return State(np.zeros(self._handle.encoder_bytes, dtype=np.uint8))
 
-    def high_powers(self, state: State) -> Shares:
+    def high_powers(self, state: State) -> Parts:
         at = self._handle.high_band_at
         return state.memory[at : at + 4 * HIGH_PARTS].view(np.float32)
 
@@ -93,7 +93,7 @@ class NativeEngine:
         self._encode(self._pointer, 1, at, OneCount(n_q), OneShare(denoise), One(state.address), to)
         return codes, state
 
-    def decode(self, codes: Codes, state: State, shares: Shares = USUAL_SHARES) -> tuple[Pcm, State]:
+    def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:
         codes, pcm = self._checked(codes), np.empty(self.config.hop, dtype=np.float32)
         at, to, parts = One(codes.ctypes.data), One(_address(pcm)), One(_parts(shares))
         if not self._decode(self._pointer, 1, at, OneCount(len(codes)), parts, One(state.address), to):
@@ -153,7 +153,7 @@ class NativeEngine:
         return ValueError(f"a code is outside 0..{self.config.codebook_size - 1}")
 
 
-def _parts(shares: Shares) -> int:
+def _parts(shares: Parts) -> int:
     """The address of shares that are as they should be."""
     if shares.shape != (HIGH_PARTS,) or shares.dtype != np.float32:
         raise ValueError(f"shares are {shares.dtype} {shares.shape}, not float32 ({HIGH_PARTS},)")
