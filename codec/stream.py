@@ -139,8 +139,8 @@ class StreamEncoder:
         copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
         coded = entropy_coded(codes, self.engine.code_model) if self._rate_control else b""
         high = self._high_band.after(len(self._group), lambda: self.engine.high_powers(self._state))
-        n_q, denoised = self._group_n_q, self.denoise
-        packet = Packet(self.sequence, first, n_q, codes, self._model, denoised, 0, copies, coded, high)
+        fields = (self.sequence, first, self._group_n_q, codes, self._model, self.denoise)
+        packet = Packet(*fields, copies=copies, coded=coded, high_band=high)
         if self._rate_control:
             self._rate_control.account(packet.payload_bytes)
         self._sent.append(packet)

@@ -116,7 +116,7 @@ def _frames(totals: Totals) -> Iterator[Metric]:
         "voice_frames_unsent": ("Frames that found the way to the browser full.", totals.unsent),
         "voice_frames_line_lost": ("Frames that never came over the line.", totals.line_lost),
         "voice_frames_recovered": ("Frames played from a copy in a later packet.", totals.recovered),
-        "voice_payload_bytes": ("Code bits put on the line, by eight.", totals.payload_bits / 8),
+        "voice_payload_bytes": ("Codes put on the line, and what goes with them.", totals.payload_bits / 8),
         "voice_wire_bytes": ("Bytes of packets put on the line.", totals.wire_bytes),
     }
     for name, (text, value) in counters.items():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
-from codec.commands.train import add_folder_arguments, open_corpus
+from codec.commands.train import add_corpus_arguments, passing_corpus
 from codec.engine import EngineError, load_engine
 from codec.train.calibration import excess, with_levels
 from codec.train.errors import TrainingError
@@ -22,9 +21,8 @@ DECIBELS = 4.343  # in a neper of power
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="weights, as export writes them")
-    add_folder_arguments(parser)
+    add_corpus_arguments(parser)
     parser.add_argument("--clips", type=int, default=100, help="of 3 s, at 6 and 12 kbit/s (default 100)")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded sound there, as training does")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     weights = open_weights(args.folder)
     engine = load_engine(None, args.folder)
-    with TemporaryDirectory() as passing:
-        found = excess(engine, open_corpus(args, args.cache or Path(passing)), args.clips)
+    with passing_corpus(args) as corpus:
+        found = excess(engine, corpus, args.clips)
     model_id = with_levels(weights, found)
     text = " ".join(f"{DECIBELS * value:.1f}" for value in found)
     print(f"taken from each band, dB: {text}: model {model_id} in {args.folder}")

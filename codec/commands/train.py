@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -32,6 +35,19 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         own = f"folders of {name}, in place of the one in --data"
         parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FOLDER", help=own)
     parser.add_argument("--exclude", nargs="*", default=[], metavar="WORD", help="leave out paths with WORD in them")
+
+
+def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the sounds are, for a command without a folder of its own to decode them into."""
+    add_folder_arguments(parser)
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded sound there, as training does")
+
+
+@contextmanager
+def passing_corpus(args: argparse.Namespace) -> Iterator[Corpus]:
+    """The sounds that `args` name, decoded into --cache, or for now. Raises DataError."""
+    with TemporaryDirectory() as passing:
+        yield open_corpus(args, args.cache or Path(passing))
 
 
 def add_sound_arguments(parser: argparse.ArgumentParser) -> None:

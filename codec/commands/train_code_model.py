@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.numpy import load_file
 
-from codec.commands.train import add_folder_arguments, open_corpus
+from codec.commands.train import add_corpus_arguments, passing_corpus
 from codec.engine import EngineError, load_engine
 from codec.train.codenetworks import collect, teach
 from codec.train.errors import TrainingError
@@ -23,11 +22,10 @@ ERRORS = (TrainingError, EngineError, WeightsError, OSError)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="weights, as export writes them")
-    add_folder_arguments(parser)
+    add_corpus_arguments(parser)
     parser.add_argument("--minutes", type=float, default=160.0, help="of sound, at 3, 6 and 12 kbit/s (default 160)")
     parser.add_argument("--updates", type=int, default=2_000, help="of each quantizer's network (default 2,000)")
     parser.add_argument("--threads", type=int, default=2, help="that compute (default 2)")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded sound there, as training does")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     weights = open_weights(args.folder)
     engine = load_engine(None, args.folder)
-    with TemporaryDirectory() as passing:
-        codes = collect(engine, open_corpus(args, args.cache or Path(passing)), args.minutes)
+    with passing_corpus(args) as corpus:
+        codes = collect(engine, corpus, args.minutes)
     codebooks = load_file(weights.file("model.safetensors"))["quantizer.codebooks"]
     model_id = with_code_networks(weights, teach(codes, codebooks, args.updates))
     print(f"taught by the codes of {len(codes):,} frames: model {model_id} in {args.folder}")

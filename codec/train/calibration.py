@@ -36,12 +36,12 @@ def excess(engine: Engine, corpus: Corpus, clips: int, seed: int = 1) -> Floats:
     """How much louder, in nepers of power, each band comes out than it went in [bands]: the mean over `clips` drawn
     clips of speech, through packets as in calls. Raises TrainingError where all speech is silence."""
     config, rng = engine.config, np.random.default_rng(seed)
-    found = []
+    analysis, found = LevelAnalysis(config), []
     for _ in trange(clips, desc="measuring levels", unit="clip", mininterval=2):
         speech = _draw(corpus, rng, FRAMES * config.hop)
-        wanted = _powers(engine, speech)
+        wanted = _powers(analysis, speech)
         for bitrate in BITRATES_KBPS:
-            given = _powers(engine, _carried(engine, speech, config.n_q(bitrate)))
+            given = _powers(analysis, _carried(engine, speech, config.n_q(bitrate)))
             found.append(np.log((given + FAINTEST) / (wanted + FAINTEST)).clip(-MOST, MOST))
     return np.asarray(np.mean(found, axis=0), dtype=np.float32)
 
@@ -70,8 +70,7 @@ def _carried(engine: Engine, speech: Pcm, n_q: int) -> Pcm:
     return decoder.pull(decoder.waiting)
 
 
-def _powers(engine: Engine, sound: Pcm) -> NDArray[np.float64]:
+def _powers(analysis: LevelAnalysis, sound: Pcm) -> NDArray[np.float64]:
     """Mean powers in bands [bands]."""
-    analysis = LevelAnalysis(engine.config)
     powers, _ = analysis.step(torch.from_numpy(sound)[None, None], analysis.initial_state(1))
     return np.asarray(whole(powers)[0].mean(dim=1).numpy(), dtype=np.float64)

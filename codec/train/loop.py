@@ -134,13 +134,14 @@ class Trainer(Run):
         pcm = raw[:, None]
         with torch.no_grad():
             true, _ = equalizer.analysis.step(target[:, None], analysis)
-            heard, shares = _heard(whole(true)), high_shares(true)
-        asked = parted(wanted.detach(), shares)
+            levels = whole(true)
+            heard = _heard(levels)
+        asked = parted(wanted.detach(), high_shares(true))
         gains, _ = equalizer.gains(pcm, asked, analysis)
         output = equalizer.filter.step(pcm, gains, tuple(state))[0][:, 0]
         gradient, figures = self._judge(target, output.detach().requires_grad_())
         torch.autograd.backward([output], [gradient], retain_graph=True)  # the gains go on to their own loss
-        distance = ((wanted - torch.log(whole(true) + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
+        distance = ((wanted - torch.log(levels + INAUDIBLE)).abs() * heard).sum() / heard.sum().clamp(min=1.0)
         torch.autograd.backward([distance])
         loss = (gains.abs() * _heard(torch.exp(asked))).mean()
         assert raw.grad is not None
