@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="where the weights go")
     text = "of the decoder, the run's; the rest is of the one in the folder, with which the run began (default 1)"
     parser.add_argument("--share", type=float, default=1.0, help=text)
+    text = "of the encoder and the codebooks too, which have to settle then: train --start FOLDER --settle 1"
+    parser.add_argument("--everything", action="store_true", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         model = averaged(checkpoint, args.checkpoint)
         if args.share != 1:
-            model = blended(model, open_weights(args.folder), args.share)
+            model = blended(model, open_weights(args.folder), args.share, args.everything)
         model_id = export(model, args.folder)
         keep_discriminators(checkpoint, args.folder)
     print(f"model {model_id} in {args.folder}")

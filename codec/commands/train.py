@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 
 from codec.train.adversary import kept
 from codec.train.augment import Corpus
-from codec.train.checkpoint import read_checkpoint
+from codec.train.checkpoint import begun_with
 from codec.train.data import load_clips
 from codec.train.errors import DataError, TrainingError
 from codec.train.loop import Trainer
@@ -53,10 +52,10 @@ def passing_corpus(args: argparse.Namespace) -> Iterator[Corpus]:
 def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
     """What training of any kind has in common."""
     add_folder_arguments(parser)
-    parser.add_argument("--preset", default="base", help="base or large")
+    parser.add_argument("--preset", help="base (default) or large")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint.pt, log.csv, cache/")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    start.add_argument("--resume", action="store_true", help="go on from --out's checkpoint, as its run was told to")
     start.add_argument("--start", type=Path, metavar="FOLDER", help="begin with these exported weights")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="minutes between checkpoints (default 5)")
@@ -86,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
     given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
     if args.discriminators:
         given["discriminators"] = tuple(args.discriminators)
-    begun = _begun(args) if args.resume else {}
-    recipe = replace(Recipe(), **begun, **{name: value for name, value in given.items() if value is not None})
+    recipe = begun_with(Recipe(), args.out / "checkpoint.pt") if args.resume else Recipe()
+    recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     judges = kept(args.start) if args.start else None
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
@@ -104,14 +103,6 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
     begin(Trainer(recipe, corpus, args.out, start, judges), args)
     return 0
-
-
-def _begun(args: argparse.Namespace) -> dict[str, Any]:
-    """When the run that goes on had its quantizer come in, when its discriminators, and which, unless that is told
-    anew: one that began with weights had all from its first step. Raises TrainingError where there is no such run."""
-    recipe = read_checkpoint(args.out / "checkpoint.pt")["recipe"]
-    names = ("continuous_steps", "adversarial_from", "discriminators", "discriminator_channels")
-    return {name: recipe[name] for name in names if name in recipe and getattr(args, name) is None}
 
 
 def load_corpus(args: argparse.Namespace) -> Corpus:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import fields, replace
 
 from codec.commands.train import add_sound_arguments, begin, load_corpus
+from codec.train.checkpoint import begun_with
 from codec.train.denoising import DenoiseRecipe, DenoiserTrainer
 from codec.train.errors import TrainingError
 from codec.weights import WeightsError, open_weights
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     given = {f.name: getattr(args, f.name, None) for f in fields(DenoiseRecipe)}
-    recipe = replace(DenoiseRecipe(), **{name: value for name, value in given.items() if value is not None})
+    recipe = begun_with(DenoiseRecipe(), args.out / "checkpoint.pt") if args.resume else DenoiseRecipe()
+    recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
     start = open_weights(args.start) if args.start else None
     trainer = DenoiserTrainer(recipe, load_corpus(args), args.out, start)
     begin(trainer, args)

@@ -29,20 +29,21 @@ def averaged(checkpoint: dict[str, Any], path: Path) -> SoundStream:
     return folded(average.model)
 
 
-def blended(model: SoundStream, weights: Weights, share: float) -> SoundStream:
-    """The model, but its decoder and the projection before that are means with those of `weights`, which its run began
-    with: `share` is its own. Both ends of a run lie in one valley, and it is lower in between (arXiv 2203.05482).
-    Raises TrainingError where the weights are of another preset, or the share is none."""
+def blended(model: SoundStream, weights: Weights, share: float, everything: bool = False) -> SoundStream:
+    """The model, but its decoder and the projection before that, or everything, are means with those of `weights`,
+    which its run began with: `share` is its own. Both ends of a run lie in one valley, and it is lower in between
+    (arXiv 2203.05482). Raises TrainingError where the weights are of another preset, or the share is none."""
     if not 0 < share <= 1:
         raise TrainingError(f"share {share:g} is not above 0 and up to 1")
     if weights.config != model.config:
         other = weights.config.preset
         raise TrainingError(f"{weights.folder} has weights of preset {other}, not {model.config.preset}")
     before = load_file(weights.file("model.safetensors"))
+    parts = ("",) if everything else ("decoder.", "quantizer.project_out.")
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.startswith(("decoder.", "quantizer.project_out.")):
-                parameter.lerp_(before[name], 1 - share)
+        for name, tensor in model.state_dict().items():
+            if name.startswith(parts) and tensor.is_floating_point():
+                tensor.lerp_(before[name], 1 - share)
     return model
 
 

@@ -214,6 +214,8 @@ class Trainer(Run):
         state = read_checkpoint(self.checkpoint)
         if state["recipe"]["preset"] != self.recipe.preset:
             raise TrainingError(f"{self.checkpoint} is of preset {state['recipe']['preset']}, not {self.recipe.preset}")
+        if "model" not in state:
+            raise TrainingError(f"{self.checkpoint} is no codec's checkpoint")
         self.step = state["step"]
         for name, part in self._parts().items():
             if name not in state:  # discriminators may come in later

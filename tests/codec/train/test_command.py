@@ -32,8 +32,11 @@ def test_train_then_export_then_train_on(sounds: Path, tmp_path: Path, capsys: p
     assert load_engine("onnx", weights=tmp_path / "weights").model_id in capsys.readouterr().out
     again = [*run, "--out", str(tmp_path / "again"), "--steps", "1", "--start", str(tmp_path / "weights")]
     assert thinline.main(again) == 0
-    assert thinline.main([*run, "--out", str(tmp_path / "again"), "--steps", "2", "--resume"]) == 0
-    assert read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]["continuous_steps"] == 0
+    told = read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"]
+    assert (told["continuous_steps"], told["batch"], told["frames"]) == (0, 2, 8)
+    bare = ["train", "--data", str(sounds), "--out", str(tmp_path / "again"), "--resume"]
+    assert thinline.main([*bare, "--steps", "2"]) == 0
+    assert read_checkpoint(tmp_path / "again" / "checkpoint.pt")["recipe"] == told | {"steps": 2}
 
 
 def test_how_likely_codes_are_is_taught_into_weights(

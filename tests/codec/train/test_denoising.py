@@ -142,13 +142,13 @@ def test_a_run_resumes_and_its_denoiser_comes_into_weights(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = ["--frames", "12", "--batch", "2", "--speech-pieces", "3", "--noise-pieces", "3"]
-    run = ["train-denoiser", "--data", str(sounds), "--out", str(tmp_path / "run"), *sizes]
+    run = ["train-denoiser", "--data", str(sounds), "--out", str(tmp_path / "run")]
     weights = tmp_path / "weights"
     shutil.copytree(shipped("base"), weights)
-    assert thinline.main([*run, "--start", str(weights), "--steps", "2"]) == 0
+    assert thinline.main([*run, *sizes, "--start", str(weights), "--steps", "2"]) == 0
     assert thinline.main([*run, "--resume", "--steps", "4"]) == 0
     checkpoint = read_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert checkpoint["step"] == 4
+    assert (checkpoint["step"], checkpoint["recipe"]["batch"], checkpoint["recipe"]["noise_pieces"]) == (4, 2, 3)
     assert (tmp_path / "run" / "log.csv").read_text().startswith("step,seconds,loudness,gain")
     before = load_file(weights / "model.safetensors")
     export = ["export", str(tmp_path / "run" / "checkpoint.pt"), str(weights)]

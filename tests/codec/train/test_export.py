@@ -51,6 +51,11 @@ def test_a_decoder_is_blended_with_what_its_run_began_with(checkpoint: Path) -> 
     for name, tensor in own.named_parameters():
         share = 0.75 if name.startswith(("decoder.", "quantizer.project_out.")) else 1.0
         torch.testing.assert_close(mixed[name], share * tensor + (1 - share) * old[name])
+    whole = blended(copy.deepcopy(own), before, 0.75, everything=True).state_dict()
+    assert not torch.equal(whole["quantizer.codebooks"], own.state_dict()["quantizer.codebooks"])
+    for name, tensor in own.state_dict().items():
+        mean = 0.75 * tensor + 0.25 * old[name] if tensor.is_floating_point() else tensor
+        torch.testing.assert_close(whole[name], mean)
     with pytest.raises(TrainingError, match="share 0 is not above 0 and up to 1"):
         blended(model, before, 0.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 
 from codec.config import PRESETS
 from codec.train.augment import Corpus
+from codec.train.checkpoint import begun_with
 from codec.train.errors import TrainingError
 from codec.train.log import perplexity
 from codec.train.loop import Trainer
@@ -65,6 +66,12 @@ def test_a_file_that_is_no_checkpoint_is_refused(tiny_corpus: Corpus, tmp_path: 
     (tmp_path / "checkpoint.pt").write_bytes(b"rubbish")
     with pytest.raises(TrainingError, match="is not a checkpoint"):
         Trainer(RECIPE, tiny_corpus, tmp_path).resume()
+    torch.save({"recipe": asdict(RECIPE), "denoiser": {}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="is no codec's checkpoint"):
+        Trainer(RECIPE, tiny_corpus, tmp_path).resume()
+    torch.save({"model": {}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="is no run's checkpoint: it has no recipe"):
+        begun_with(RECIPE, tmp_path / "checkpoint.pt")
 
 
 def test_the_learning_rate_rises_then_falls() -> None:
