@@ -19,9 +19,10 @@ FADE = 64  # samples in which a frame's filter, of any kind, takes over from the
 LOUDNESS_EXPONENT = 0.15  # of a power, on the line: what is faint gets coarse steps, as in the ear (|X|^0.3)
 LEAST_POWER = 1e-9  # -100 dBFS in a band: below, the exponent's slope would be endless
 INAUDIBLE = 6e-7  # a power, -72 dBFS, that two sounds may differ by before a filter is built for it
-EMPHASIS = 0.4  # of what a band has more than those around it, in log power, is added when sound is made
+# Of what a band has more than those around it, in log power, is added when sound is made: with few quantizers, with
+# many (CodecConfig.by_n_q).
+EMPHASES = 0.6, 0.35
 EMPHASIS_REACH = 4  # bands to either side, those further away counting less
-HIGH_SECONDS = 2.0  # of the running means of the powers of the highest band's parts (docs/decisions/0026)
 MOST_GAIN = 2.3  # nepers, 20 dB: what is not there cannot be raised from rounding errors
 
 DENOISE_WINDOW = 512  # samples that end with the frame; they fade out in the last DENOISE_FALL
@@ -104,11 +105,6 @@ def equalizer_bands(config: CodecConfig) -> Bands:
     return level_bands(config).longer(HIGH_PARTS - 1)
 
 
-def high_decay(config: CodecConfig) -> float:
-    """What of the running means of the parts' powers is left after a frame."""
-    return float(np.exp(-1 / (config.frame_rate * HIGH_SECONDS)))
-
-
 def analysis_weights(config: CodecConfig) -> tuple[Floats, Floats]:
     """What measuring takes: windowed cosines and sines [2 * bins, WINDOW] of the bins in any band, cosines first; and
     how much of each bin's power, summed over a frame's windows, is each band's of the equalizer [bands, bins]."""
@@ -122,16 +118,21 @@ def analysis_weights(config: CodecConfig) -> tuple[Floats, Floats]:
 
 
 def emphasis_weights(config: CodecConfig) -> Floats:
-    """From log powers to those that formants shall be made with [bands, bands] (docs/decisions/0019): peaks higher,
-    valleys lower. Beyond the first and last band it goes on as there; the last one, which reaches far above all
-    formants, stays as it is."""
+    """From log powers to what each has more than those around it [bands, bands] (docs/decisions/0019). Beyond the first
+    and last band it goes on as there; the last one, which reaches far above all formants, has nothing more."""
     bands, reach = np.arange(config.bands), np.arange(-EMPHASIS_REACH, EMPHASIS_REACH + 1)
     near = EMPHASIS_REACH + 1 - np.abs(reach)
     around = np.zeros((config.bands, config.bands))
     for offset, weight in zip(reach, near / near.sum(), strict=True):
         around[bands, np.clip(bands + offset, 0, config.bands - 1)] += weight
     around[-1] = np.eye(config.bands)[-1]
-    return (np.eye(config.bands) + EMPHASIS * (np.eye(config.bands) - around)).astype(np.float32)
+    return (np.eye(config.bands) - around).astype(np.float32)
+
+
+def emphases(config: CodecConfig) -> Floats:
+    """How much of that is added, by number of quantizers from 1 up [quantizers] (docs/decisions/0028): the fewer codes
+    there are, the more they blur formants."""
+    return np.array(config.by_n_q(*EMPHASES), dtype=np.float32)
 
 
 def denoise_bands(config: CodecConfig) -> Bands:

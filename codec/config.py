@@ -8,6 +8,9 @@ from math import prod
 # The encoder's search for codes looks through a codebook once for each path that it keeps, about so many times a frame.
 SEARCH_SCANS = 64
 MOST_SEARCH_PATHS = 16
+# What a decoder does to its network's sound depends on how many quantizers a frame has (docs/decisions/0028): it is the
+# same up to few and from many on (12 kbit/s, entropy-coded), linear between them.
+FEW_QUANTIZERS, MANY_QUANTIZERS = 5, 18
 
 
 class BitrateError(ValueError):
@@ -85,6 +88,12 @@ class CodecConfig:
     def bitrates_kbps(self) -> tuple[float, ...]:
         """Every bitrate there is, kbit/s, by number of quantizers from 1 up."""
         return tuple(self.bitrate_kbps(n_q) for n_q in range(1, self.quantizers + 1))
+
+    def by_n_q(self, few: float, many: float) -> tuple[float, ...]:
+        """What is one number for few quantizers and another for many, by number of quantizers from 1 up."""
+        span = MANY_QUANTIZERS - FEW_QUANTIZERS
+        progress = [min(max(n_q - FEW_QUANTIZERS, 0), span) / span for n_q in range(1, self.quantizers + 1)]
+        return tuple(few + (many - few) * part for part in progress)
 
     def bitrate_kbps(self, n_q: int) -> float:
         return n_q * self.quantizer_bps / 1000

@@ -1,89 +1,91 @@
-"""How the power of the highest band is spread over its parts (docs/decisions/0026).
+"""How the power of the highest band is spread over its parts (docs/decisions/0026 and 0029).
 
-A level over the line says how loud a voice is from 8.5 kHz up, not where: a recording may end at 11 kHz, a microphone
-at 8. That changes slowly, so packets say it seldom, in two bytes: from each part to the next one, how much louder or
-fainter it is.
+A level over the line says how loud a voice is from 8.5 kHz up, not where: an s is elsewhere than a t, a recording may
+end at 11 kHz, a microphone at 8. Packets say it when it has changed, in a byte: one of SHAPES, a step from each part to
+the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import product
+from math import log10
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codec.codebits import PacketError
 
-HighBand = tuple[int, ...]  # from part to part, in steps of STEP_DB; none: nothing is said
 Parts = NDArray[np.float32]  # a number for each part, [HIGH_PARTS]
 
 HIGH_PARTS = 4
-STEP_DB = 2.0
-LEAST, MOST = -20, 11  # steps: 5 bits
-BYTES = 2
-USUAL: HighBand = (0, -1, -3)  # until something is said: the median of the training material
-SOONEST_FRAMES, LATEST_FRAMES = 24, 144  # after what was said last: where it has changed; in any case
-LOOK_FRAMES = 8  # from one look to the next
-SILENT = 1e-9  # a power in all parts together, -90 dBFS
-CHANGED = 1.25  # steps that one of them is away from what was said
+# From each part to the next one, dB: near the least mean square over loud frames of the training material, but for the
+# first ones, which are for what ends there.
+STEPS_DB = (-20, -8, -3, 0, 3, 8), (-20, -10, -6, -3, 0, 2, 6), (-28, -15, -9, -6, -3, 0)
+SHAPES = tuple(product(*STEPS_DB))
+BYTES = 1
+USUAL = SHAPES.index((0, -3, -6))  # until something is said: the median of the training material
+CHANGED_DB, LEAST_CHANGED_DB, MOST_CHANGED_DB = 12.0, 3.0, 6.0  # see HighBandControl
+LATEST_FRAMES = 144  # after what was said last it is said again, for who came later or lost the packet
+AUDIBLE = 1e-5  # a power in all parts together, -60 dBFS
 
-_BITS = (MOST - LEAST).bit_length()
-_MASK = (1 << _BITS) - 1
-_FAINTEST = 1e-12  # a power, beside which none is 0
-
-
-def check(band: HighBand) -> None:
-    """Raises PacketError where there are not as many steps as there should be, or one is out of its range."""
-    if len(band) != HIGH_PARTS - 1 or not all(LEAST <= step <= MOST for step in band):
-        raise PacketError(f"high band {band} is not {HIGH_PARTS - 1} steps in {LEAST}..{MOST}")
+_FAINTEST = 1e-9  # a power, beside which none is 0
 
 
-def to_bytes(band: HighBand) -> bytes:
-    """First step first, 5 bits each, above the least one; the first bit is 0."""
-    bits = 0
-    for step in band:
-        bits = bits << _BITS | step - LEAST
-    return bits.to_bytes(BYTES, "big")
+def check(shape: int) -> None:
+    """Raises PacketError for the number of a shape that there is not."""
+    if not 0 <= shape < len(SHAPES):
+        raise PacketError(f"packet's high band {shape} is outside 0..{len(SHAPES) - 1}")
 
 
-def from_bytes(data: bytes) -> HighBand:
-    """What `to_bytes` made. Raises PacketError."""
-    bits = int.from_bytes(data, "big")
-    if bits >> _BITS * (HIGH_PARTS - 1):
-        raise PacketError("packet's high band has a first bit that is not zero")
-    shifts = range(_BITS * (HIGH_PARTS - 2), -1, -_BITS)
-    return tuple((bits >> shift & _MASK) + LEAST for shift in shifts)
+def _shares() -> NDArray[np.float32]:
+    levels = np.cumsum([(0, *steps) for steps in SHAPES], axis=1)
+    powers = 10 ** (levels / 10)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def shares_of(band: HighBand) -> Parts:
-    """-> the parts' shares of the power, whose sum is 1."""
-    powers = 10 ** (np.concatenate([[0.0], np.cumsum(band)]) * STEP_DB / 10)
-    return np.asarray(powers / powers.sum(), dtype=np.float32)
+SHARES = _shares()  # of the power, by shape [shapes, HIGH_PARTS]: their sum is 1
+SHARES.flags.writeable = False
+USUAL_SHARES: Parts = SHARES[USUAL]
 
 
-USUAL_SHARES = shares_of(USUAL)
+def nearest(powers: Parts) -> int:
+    """The parts' powers -> the number of the shape that is most like them."""
+    steps = np.diff(10 * np.log10(np.asarray(powers, dtype=np.float64) + _FAINTEST))
+    shape = 0
+    for step, choices in zip(steps, STEPS_DB, strict=True):
+        shape = shape * len(choices) + int(np.abs(np.array(choices) - step).argmin())
+    return shape
 
 
 class HighBandControl:
-    """Decides which packets say how the highest band is spread."""
+    """Decides which packets say how the highest band is spread.
+
+    They do where its parts are further from what was said than CHANGED_DB by the root of the number of quantizers (but
+    from LEAST to MOST), in the mean over the parts: this costs about a hundredth of all bits (docs/decisions/0029).
+    """
 
     def __init__(self) -> None:
-        self._said = np.array(USUAL)
-        self._frames, self._look_at = 0, SOONEST_FRAMES  # since then; when to look
+        self._said = USUAL_SHARES.tolist()
+        self._heard = [0.0] * HIGH_PARTS  # powers of the packet's frames
+        self._frames = 0  # since something was said
 
-    def after(self, frames: int, powers: Callable[[], Parts]) -> HighBand:
-        """`frames` more, after which the parts' mean powers [HIGH_PARTS] can be asked for -> what the packet shall say,
-        or nothing."""
-        self._frames += frames
-        if self._frames < self._look_at:
-            return ()
-        self._look_at = self._frames + LOOK_FRAMES
-        found = np.asarray(powers(), dtype=np.float64)
-        if not SILENT <= found.sum() < np.inf:  # what was said is as good as anything, and right again afterwards
-            return ()
-        steps = np.diff(10 * np.log10(found + _FAINTEST)) / STEP_DB
-        if self._frames < LATEST_FRAMES and np.abs(steps - self._said).max() <= CHANGED:
-            return ()
-        self._said = np.clip(np.rint(steps), LEAST, MOST)
-        self._frames, self._look_at = 0, SOONEST_FRAMES
-        return tuple(int(step) for step in self._said)
+    def hear(self, powers: Parts) -> None:
+        """The parts' powers in a frame of the next packet."""
+        self._heard = [before + power for before, power in zip(self._heard, powers.tolist(), strict=True)]
+        self._frames += 1
+
+    def say(self, n_q: int) -> int | None:
+        """The packet's frames were heard -> the number of the shape that it shall say, or nothing."""
+        heard, self._heard = self._heard, [0.0] * HIGH_PARTS
+        whole = sum(heard)
+        if not AUDIBLE <= whole < float("inf"):  # what was said is as good as anything
+            return None
+        changed = max(LEAST_CHANGED_DB, min(CHANGED_DB / n_q**0.5, MOST_CHANGED_DB)) * HIGH_PARTS / 10
+        away = 0.0
+        for power, share in zip(heard, self._said, strict=True):
+            away += abs(log10((power + _FAINTEST) / (share * whole + _FAINTEST)))
+        if away <= changed and self._frames < LATEST_FRAMES:
+            return None
+        shape = nearest(np.array(heard, dtype=np.float32))
+        self._said, self._frames = SHARES[shape].tolist(), 0
+        return shape

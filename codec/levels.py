@@ -22,9 +22,9 @@ from codec.bands import (
     TAPS,
     WINDOW,
     analysis_weights,
+    emphases,
     emphasis_weights,
     equalizer_bands,
-    high_decay,
 )
 from codec.config import CodecConfig
 from codec.highband import HIGH_PARTS
@@ -76,23 +76,6 @@ def high_shares(powers: Tensor) -> Tensor:
     return means / means.sum(dim=1, keepdim=True)
 
 
-class HighBandMeans(nn.Module):
-    """Running means of the parts' powers. Without weights that learn."""
-
-    def __init__(self, config: CodecConfig) -> None:
-        super().__init__()
-        self.decay = high_decay(config)
-
-    def initial_state(self, batch: int, like: Tensor) -> Tensor:
-        return like.new_zeros(batch, HIGH_PARTS)
-
-    def step(self, powers: Tensor, state: Tensor) -> Tensor:
-        """Powers in the equalizer's bands [B, bands + 3, T], state [B, HIGH_PARTS] -> the means after them."""
-        age = torch.arange(powers.shape[2] - 1, -1, -1, dtype=powers.dtype, device=powers.device)
-        weights = (1 - self.decay) * self.decay**age
-        return self.decay ** powers.shape[2] * state + powers[:, -HIGH_PARTS:] @ weights
-
-
 def compressed(powers: Tensor) -> Tensor:
     """Powers as they go over the line."""
     return (powers + LEAST_POWER) ** LOUDNESS_EXPONENT
@@ -108,12 +91,14 @@ class Equalizer(nn.Module):
 
     states = 3
     emphasis: Tensor
+    emphases: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.analysis = LevelAnalysis(config)
         self.filter = BandFilter(equalizer_bands(config), TAPS, SPECTRUM, config.hop)
         self.register_buffer("emphasis", torch.from_numpy(emphasis_weights(config)), persistent=False)
+        self.register_buffer("emphases", torch.from_numpy(emphases(config)), persistent=False)
 
     def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The analysis's; the filter's."""
@@ -125,9 +110,10 @@ class Equalizer(nn.Module):
         pcm, kept = self.filter.step(pcm, gains, state[1:])
         return pcm, (analysis, *kept)
 
-    def emphasised(self, levels: Tensor) -> Tensor:
-        """Log powers [B, bands, T] -> with formants that stand out. Training goes without: its aim is the original."""
-        return self.emphasis @ levels
+    def emphasised(self, levels: Tensor, n_q: int) -> Tensor:
+        """Log powers [B, bands, T], the number of quantizers -> with formants that stand out. Training goes without:
+        its aim is the original."""
+        return levels + self.emphases[n_q - 1] * (self.emphasis @ levels)
 
     def gains(self, pcm: Tensor, wanted: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """pcm [B, 1, T * hop], log powers [B, bands + 3, T], the analysis's state -> log gains, as many; its next

@@ -39,7 +39,7 @@ class SoundStream(nn.Module):
 
     def decode_step(self, codes: Tensor, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
         """codes [B, n_q, T], state, shares as the decoder has them -> pcm [B, 1, T * hop], next state."""
-        return self.decoder.step(self.quantizer.decode(codes), state, shares)
+        return self.decoder.step(self.quantizer.decode(codes), codes.shape[1], state, shares)
 
     def encode(self, pcm: Tensor, n_q: int, denoise: float = 0.0) -> Tensor:
         """A whole clip, pcm [B, 1, T * hop] -> codes [B, n_q, T]."""

@@ -21,7 +21,6 @@ from codec.codebits import (
     unpack_codes,
 )
 from codec.entropy import CodeModel
-from codec.highband import HighBand
 from codec.redundancy import Copy, check_copies, copies_bytes, copies_from_bytes, copies_to_bytes
 
 __all__ = [
@@ -70,7 +69,7 @@ class Packet:
     silence_frames: int = 0
     copies: tuple[Copy, ...] = ()
     coded: bytes = b""
-    high_band: HighBand = ()
+    high_band: int | None = None
 
     def __post_init__(self) -> None:
         frames = self.frames
@@ -81,7 +80,7 @@ class Packet:
         check_codes(self.codes, self.n_q, frames)
         if self.copies:
             check_copies(self.copies)
-        if self.high_band:
+        if self.high_band is not None:
             highband.check(self.high_band)
             check_range("silence frames of a packet with a high band", self.silence_frames, 0, 0)
         if self.coded:
@@ -116,14 +115,14 @@ class Packet:
 
     @property
     def _high_bytes(self) -> int:
-        return highband.BYTES if self.high_band else 0
+        return 0 if self.high_band is None else highband.BYTES
 
     def to_bytes(self) -> bytes:
         flags = FLAG_DENOISED * self.denoised | FLAG_SILENCE * self.silence | FLAG_REDUNDANCY * bool(self.copies)
-        flags |= FLAG_ENTROPY * bool(self.coded) | FLAG_HIGH_BAND * bool(self.high_band)
+        flags |= FLAG_ENTROPY * bool(self.coded) | FLAG_HIGH_BAND * (self.high_band is not None)
         header = HEADER.pack(VERSION, flags, self.model_id, self.sequence, self.frame_index, self.n_q, self.frames)
         copies = copies_to_bytes(self.copies) if self.copies else b""
-        high = highband.to_bytes(self.high_band) if self.high_band else b""
+        high = b"" if self.high_band is None else bytes([self.high_band])
         return header + copies + high + (self.coded or pack_codes(self.codes, self.n_q, self.frames))
 
     @classmethod
@@ -140,7 +139,7 @@ class Packet:
         silence = bool(flags & FLAG_SILENCE)
         _check_shape(n_q, frames, silence)
         copies, start = copies_from_bytes(data, HEADER.size) if flags & FLAG_REDUNDANCY else ((), HEADER.size)
-        high, start = _high_band(data, start, silence) if flags & FLAG_HIGH_BAND else ((), start)
+        high, start = _high_band(data, start, silence) if flags & FLAG_HIGH_BAND else (None, start)
         denoised = bool(flags & FLAG_DENOISED)
         if flags & FLAG_ENTROPY:
             codes = _entropy_coded(data[start:], n_q, frames, model)
@@ -209,14 +208,14 @@ def _entropy_coded(data: bytes, n_q: int, frames: int, model: CodeModel | None) 
     return tuple((code,) for code in model.decode(data, n_q))
 
 
-def _high_band(data: bytes, start: int, silence: bool) -> tuple[HighBand, int]:
+def _high_band(data: bytes, start: int, silence: bool) -> tuple[int, int]:
     """-> what begins at `start`, and where it ends. Raises PacketError."""
     if silence:
         raise PacketError("silence packet says how its highest band is spread")
-    end = start + highband.BYTES
-    if end > len(data):
+    if start == len(data):
         raise PacketError(f"packet of {len(data)} bytes ends before its codes")
-    return highband.from_bytes(data[start:end]), end
+    highband.check(data[start])
+    return data[start], start + highband.BYTES
 
 
 def _unknown_flags(flags: int) -> str:

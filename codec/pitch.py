@@ -15,7 +15,7 @@ WINDOW = 100  # decimated samples, 16.7 ms, that are compared with those a lag b
 LEAST_LAG, MOST_LAG = 12, 100  # decimated samples: 500 to 60 Hz
 SUBPERIOD = 0.88  # a peak as high as this share of the highest: of these, the shortest lag is the period
 WEAK, STRONG = 0.6, 1.0  # correlations at which the filter begins to act, and acts in full
-MOST_SHARE = 0.4  # of the last period in the sound
+MOST_SHARES = 0.4, 0.3  # of the last period in the sound: with few quantizers, with many (CodecConfig.by_n_q)
 FADE = 64  # samples in which one frame's lag and share take over from the last one's
 FAINTEST = 1e-12  # added to a product of two energies: silence has no pitch
 
@@ -23,6 +23,11 @@ FAINTEST = 1e-12  # added to a product of two energies: silence has no pitch
 def history(config: CodecConfig) -> int:
     """Samples before a frame that its filter sees."""
     return (WINDOW + MOST_LAG - 1) * DECIMATION + LOWPASS_TAPS - config.hop
+
+
+def most_shares(config: CodecConfig) -> NDArray[np.float32]:
+    """The most of the last period that there may be in the sound, by number of quantizers from 1 up [quantizers]."""
+    return np.array(config.by_n_q(*MOST_SHARES), dtype=np.float32)
 
 
 def lowpass(config: CodecConfig) -> NDArray[np.float32]:

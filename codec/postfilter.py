@@ -18,13 +18,13 @@ from codec.pitch import (
     FAINTEST,
     LEAST_LAG,
     MOST_LAG,
-    MOST_SHARE,
     STRONG,
     SUBPERIOD,
     WEAK,
     WINDOW,
     history,
     lowpass,
+    most_shares,
 )
 
 
@@ -34,11 +34,13 @@ class LongTermPostfilter(nn.Module):
     states = 2
     taps: Tensor
     ramp: Tensor
+    most_shares: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.hop, self.history = config.hop, history(config)
         self.register_buffer("taps", torch.from_numpy(lowpass(config)), persistent=False)
+        self.register_buffer("most_shares", torch.from_numpy(most_shares(config)), persistent=False)
         ramp = ((torch.arange(config.hop) + 1) / FADE).clamp(max=1)
         self.register_buffer("ramp", ramp, persistent=False)
 
@@ -46,20 +48,21 @@ class LongTermPostfilter(nn.Module):
         """The last samples; the last lag and share."""
         return self.ramp.new_zeros(batch, 1, self.history), self.ramp.new_zeros(batch, 2, 1)
 
-    def step(self, pcm: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """pcm [B, 1, T * hop], state -> pcm with less noise between its harmonics, next state. No gradient goes
-        through lags and shares."""
+    def step(self, pcm: Tensor, n_q: int, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """pcm [B, 1, T * hop] of so many quantizers, state -> pcm with less noise between its harmonics, next state. No
+        gradient goes through lags and shares."""
         before, last = state
         extended = torch.cat([before, pcm], dim=-1)
         with torch.no_grad():
-            found = torch.cat([last, torch.stack(self.pitch(extended[:, 0]), dim=1)], dim=-1)
+            lag, strength = self.pitch(extended[:, 0])
+            found = torch.cat([last, torch.stack([lag, self.most_shares[n_q - 1] * strength], dim=1)], dim=-1)
         old, new = (self._change(extended[:, 0], part) for part in (found[..., :-1], found[..., 1:]))
         change = old + self.ramp * (new - old)
         return pcm + change.flatten(1)[:, None], (extended[..., -self.history :], found[..., -1:])
 
     def pitch(self, extended: Tensor) -> tuple[Tensor, Tensor]:
-        """Sound with its history [B, history + T * hop] -> for each frame its lag, in samples, and the share that what
-        was a lag before shall have, both [B, T]."""
+        """Sound with its history [B, history + T * hop] -> for each frame its lag, in samples, and how much of the most
+        share what was a lag before shall have, both [B, T]."""
         low = F.conv1d(extended[:, None], self.taps[None, None], stride=DECIMATION)[:, 0]
         seen = low.unfold(-1, WINDOW + MOST_LAG, self.hop // DECIMATION)
         parts = seen.unfold(-1, WINDOW, 1).flip(2)  # [B, T, lag, WINDOW]
@@ -74,7 +77,7 @@ class LongTermPostfilter(nn.Module):
         offset = (less - more) / (2 * (less - 2 * there + more).clamp(max=-1e-6))  # of the parabola through the three
         within = offset.clamp(-0.5, 0.5).nan_to_num()  # sound that is no number shall be found out by others
         lag = torch.round(DECIMATION * (best + LEAST_LAG + within))
-        return lag, MOST_SHARE * ((there - WEAK) / (STRONG - WEAK)).clamp(0, 1)
+        return lag, ((there - WEAK) / (STRONG - WEAK)).clamp(0, 1)
 
     def _change(self, extended: Tensor, found: Tensor) -> Tensor:
         """Sound with its history [B, history + T * hop], lag and share [B, 2, T] -> what a frame gains, [B, T, hop]."""

@@ -17,7 +17,7 @@ LOWEST_PIVOT_DBFS = -60.0  # what is fainter is a pause: what it saves is not sp
 HIGHEST_PIVOT_DBFS = 0.0
 STEP_DB = 0.4  # by which the pivot moves after a frame that took twice the mean
 FAINTEST_POWER = 1e-10
-ENTROPY_BITS = 8.2  # that an entropy-coded code takes, about: what it does, the pivot finds
+ENTROPY_BITS = 8.3  # that an entropy-coded code takes, about: what it does, the pivot finds
 LOST_BITS = 2.6  # of a frame, to whole bytes
 
 

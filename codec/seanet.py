@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from codec.config import CodecConfig
 from codec.conv import CausalConv1d, CausalConvTranspose1d
-from codec.highband import USUAL_SHARES
-from codec.levels import Equalizer, HighBandMeans, LevelAnalysis, compressed, log_powers, parted, whole
+from codec.highband import HIGH_PARTS, USUAL_SHARES
+from codec.levels import Equalizer, LevelAnalysis, compressed, log_powers, parted, whole
 from codec.postfilter import LongTermPostfilter
 
 State = tuple[Tensor, ...]
@@ -99,7 +99,7 @@ class LevelCorrection(nn.Module):
 
 class Encoder(Stack):
     """Sound to embeddings. Levels are measured beside the network, and how the highest of them is spread: the last part
-    of the state says that."""
+    of the state is the powers of its parts in the last frame, which no step reads."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -110,7 +110,6 @@ class Encoder(Stack):
         )
         self.last = CausalConv1d(widths[-1], config.dimension, config.embedding_kernel)
         self.analysis = LevelAnalysis(config)
-        self.means = HighBandMeans(config)
 
     @property
     def states(self) -> int:
@@ -118,7 +117,7 @@ class Encoder(Stack):
 
     def initial_state(self, batch: int) -> State:
         silence = self.analysis.initial_state(batch)
-        return (*super().initial_state(batch), silence, self.means.initial_state(batch, silence))
+        return (*super().initial_state(batch), silence, silence.new_zeros(batch, HIGH_PARTS))
 
     def step(self, pcm: Tensor, state: State) -> tuple[Tensor, State]:
         """pcm [B, 1, T * hop], state -> embeddings [B, D, T], next state."""
@@ -130,8 +129,8 @@ class Encoder(Stack):
             x = block.step(x, states, after)
         learned, last = self.last.step(F.elu(x.float()), next(states))
         powers, analysis = self.analysis.step(pcm, next(states))
-        means = self.means.step(powers, next(states))
-        return torch.cat([learned, compressed(whole(powers))], dim=1), (*after, last, analysis, means)
+        z = torch.cat([learned, compressed(whole(powers))], dim=1)
+        return z, (*after, last, analysis, powers[:, -HIGH_PARTS:, -1])
 
 
 class Decoder(Stack):
@@ -160,14 +159,14 @@ class Decoder(Stack):
         filters = (*self.postfilter.initial_state(batch), *self.equalizer.initial_state(batch))
         return (*super().initial_state(batch), *filters)
 
-    def step(self, z: Tensor, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
-        """z [B, D, T], state, the shares of the highest band's parts [B or 1, HIGH_PARTS, 1], or as they usually are
-        -> pcm [B, 1, T * hop], next state."""
+    def step(self, z: Tensor, n_q: int, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
+        """z [B, D, T] of so many quantizers, state, the shares of the highest band's parts [B or 1, HIGH_PARTS, 1], or
+        as they usually are -> pcm [B, 1, T * hop], next state."""
         states = iter(state)
         pcm, wanted, after = self.unfiltered(z, states)
-        pcm, filtered = self.postfilter.step(pcm, (next(states), next(states)))
+        pcm, filtered = self.postfilter.step(pcm, n_q, (next(states), next(states)))
         shares = z.new_tensor(USUAL_SHARES)[None, :, None] if shares is None else shares
-        wanted = parted(self.equalizer.emphasised(wanted), shares)
+        wanted = parted(self.equalizer.emphasised(wanted, n_q), shares)
         pcm, kept = self.equalizer.step(pcm, wanted, tuple(states))
         return pcm, (*after, *filtered, *kept)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from codec.conceal import Concealment
 from codec.engine.base import Codes, DecodeStep, EncodeStep, Engine, Pcm, State
-from codec.highband import USUAL_SHARES, HighBand, HighBandControl, shares_of
+from codec.highband import SHARES, USUAL_SHARES, HighBandControl
 from codec.packet import FRAME_INDEX_MODULUS, SEQUENCE_MODULUS, Packet, PacketError, entropy_coded, short_model_id
 from codec.ratecontrol import RateControl
 from codec.redundancy import MAX_FRAMES_BACK, NO_REDUNDANCY, Copy
@@ -110,6 +110,7 @@ class StreamEncoder:
         self.frames += 1
         self.frame_index = (self.frame_index + 1) % FRAME_INDEX_MODULUS
         self._group.append(codes)
+        self._high_band.hear(self.engine.high_powers(self._state))
         return self._packet() if len(self._group) == self.frames_per_packet else None
 
     def flush(self) -> list[Packet]:
@@ -138,7 +139,7 @@ class StreamEncoder:
         codes = tuple(zip(*[frame.tolist() for frame in self._group], strict=True))
         copies = tuple(self._copies(first)) if self.redundancy.packets_back else ()
         coded = entropy_coded(codes, self.engine.code_model) if self._rate_control else b""
-        high = self._high_band.after(len(self._group), lambda: self.engine.high_powers(self._state))
+        high = self._high_band.say(self.n_q)
         fields = (self.sequence, first, self._group_n_q, codes, self._model, self.denoise)
         packet = Packet(*fields, copies=copies, coded=coded, high_band=high)
         if self._rate_control:
@@ -178,7 +179,7 @@ class StreamDecoder:
     def reset(self) -> None:
         """Back to silence before the first frame; the counters stay."""
         self._state = self.engine.decoder_state()
-        self._queue: deque[tuple[Codes | object, HighBand]] = deque()
+        self._queue: deque[tuple[Codes | object, int | None]] = deque()
         self._shares = USUAL_SHARES
         self._silence = False  # comfort noise was asked for, for the frame that was begun
         self._begun = False  # sound has been played
@@ -203,7 +204,7 @@ class StreamDecoder:
             raise PacketError(f"packet begins at frame {packet.frame_index}, after frame {self._end} was reached")
         self._end = (packet.frame_index + packet.frames) % FRAME_INDEX_MODULUS
         if packet.silence:
-            self._queue.extend([(SILENCE, ())] * packet.frames)
+            self._queue.extend([(SILENCE, None)] * packet.frames)
         else:
             columns = zip(*packet.codes, strict=True)
             self._queue.extend((np.array(column, dtype=np.int16), packet.high_band) for column in columns)
@@ -214,10 +215,10 @@ class StreamDecoder:
 
     def begin(self) -> DecodeStep | None:
         """A frame is due -> the step that it needs, or None; the result goes to `finish` before the next `begin`."""
-        codes, high_band = self._queue.popleft() if self._queue else (None, ())
+        codes, high_band = self._queue.popleft() if self._queue else (None, None)
         self._silence = codes is SILENCE
-        if high_band:
-            self._shares = shares_of(high_band)
+        if high_band is not None:
+            self._shares = SHARES[high_band]
         return DecodeStep(codes, self._state, self._shares) if isinstance(codes, np.ndarray) else None
 
     def finish(self, result: tuple[Pcm, State] | None, seconds: float = 0.0) -> Pcm:

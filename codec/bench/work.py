@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights, equalizer_bands
 from codec.config import CodecConfig, search_paths
-from codec.highband import HIGH_PARTS
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
 
@@ -67,7 +66,7 @@ def encoder_work(config: CodecConfig) -> Work:
         work += _convolution(width, 2 * width, 2 * stride, rows)
         width *= 2
     work += _convolution(width, config.dimension, config.embedding_kernel, rows)
-    work += _measuring(config) + Work(HIGH_PARTS)
+    work += _measuring(config)
     return work + _convolution(config.dimension, config.projected, 1, rows)
 
 

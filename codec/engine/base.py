@@ -64,7 +64,8 @@ class Engine(Protocol):
         """pcm [hop] in [-1, 1], denoise 0 (off) to 1 (on) -> codes [n_q], next state."""
 
     def high_powers(self, state: State) -> Parts:
-        """What an encoder's state knows of the mean powers in the highest band's parts, [HIGH_PARTS]; looks only."""
+        """The powers of the highest band's parts in the frame that an encoder's state is after, [HIGH_PARTS]; a view of
+        that state."""
 
     def decoder_state(self) -> State:
         """The state of a decoder before its first frame."""

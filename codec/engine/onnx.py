@@ -9,17 +9,20 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from codec.bands import emphases
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.codebooks import Codebooks, code_model_of
 from codec.entropy import CodeModel
 from codec.highband import USUAL_SHARES, Parts
+from codec.pitch import most_shares
 from codec.weights import Weights
 
 Tensors = list[NDArray[np.float32]]
 
 
 class StepGraph:
-    """A graph whose inputs are the given names, then its states; its outputs one tensor, then the next states."""
+    """A graph whose inputs are the given names, then its states; its outputs one tensor, then the next states, then
+    what else it says of the frame, which is kept at the end of the states."""
 
     def __init__(self, path: str, inputs: tuple[str, ...]) -> None:
         options = ort.SessionOptions()
@@ -31,14 +34,14 @@ class StepGraph:
         self.states = [name for name in described if name not in inputs]
         if missing := [name for name in inputs if name not in described]:
             raise EngineError(f"{path} has no input {missing[0]!r}")
-        self.shapes = [described[name] for name in self.states]
+        self.shapes = [entry.shape for entry in self.session.get_outputs()[1:]]
 
     def initial_state(self) -> Tensors:
         return [np.zeros(shape, dtype=np.float32) for shape in self.shapes]
 
     def run(self, feeds: dict[str, NDArray[np.float32]], state: Tensors) -> tuple[NDArray[np.float32], Tensors]:
         """One step -> the output, the next state."""
-        y, *state = self.session.run(None, feeds | dict(zip(self.states, state, strict=True)))
+        y, *state = self.session.run(None, feeds | dict(zip(self.states, state, strict=False)))
         return y, state
 
 
@@ -51,7 +54,8 @@ class OnnxEngine:
     def __init__(self, weights: Weights) -> None:
         self.config, self.model_id = weights.config, weights.model_id
         self._encoder = StepGraph(str(weights.file("encoder.onnx")), ("pcm", "denoise"))
-        self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z", "shares"))
+        self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z", "emphasis", "most_share", "shares"))
+        self._emphases, self._most_shares = emphases(weights.config), most_shares(weights.config)
         tensors = load_file(weights.file("model.safetensors"))
         self._codebooks = Codebooks(tensors["quantizer.codebooks"])
         self.code_model = code_model_of(tensors, CodeModel)
@@ -71,7 +75,9 @@ class OnnxEngine:
         return self._decoder.initial_state()
 
     def decode(self, codes: Codes, state: Tensors, shares: Parts = USUAL_SHARES) -> tuple[Pcm, Tensors]:
-        feeds = {"z": self._codebooks.decode(codes).reshape(1, -1, 1, 1), "shares": shares.reshape(1, -1, 1, 1)}
+        emphasis, most_share = self._emphases[len(codes) - 1], self._most_shares[len(codes) - 1]
+        numbers = {"z": self._codebooks.decode(codes), "emphasis": emphasis, "most_share": most_share, "shares": shares}
+        feeds = {name: values.reshape(1, -1, 1, 1) for name, values in numbers.items()}
         pcm, state = self._decoder.run(feeds, state)
         return pcm.reshape(-1), state
 

@@ -50,7 +50,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:
-        given, parts = torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(shares)
+        given, parts = torch.from_numpy(codes.astype(np.int64)), torch.tensor(shares)
         pcm, state = self.model.decode_step(given[None, :, None], state, parts[None, :, None])
         return pcm[0, 0].numpy(), state
 

@@ -32,7 +32,7 @@ from codec.bands import (
 )
 from codec.denoiser import Denoiser
 from codec.highband import HIGH_PARTS
-from codec.levels import Equalizer, HighBandMeans, LevelAnalysis
+from codec.levels import Equalizer, LevelAnalysis
 from codec.model import SoundStream
 from codec.postfilter import LongTermPostfilter
 from codec.seanet import DecoderBlock, EncoderBlock, LevelCorrection, ResidualUnit
@@ -121,12 +121,6 @@ class CodecGraph(StepGraphBuilder):
         low, high = self.slice(powers, 0, bands - 1, axis=1), self.slice(powers, bands - 1, 1 << 30, axis=1)
         return self.add("Concat", low, self.add("ReduceSum", high, self.constant([1])), axis=1)
 
-    def mean(self, powers: str, means: HighBandMeans) -> None:
-        """A state, which says how the highest band is spread."""
-        before, after = self.state(HIGH_PARTS, 1)
-        new = self.add("Mul", self.slice(powers, -HIGH_PARTS, 1 << 30, axis=1), self.number(1 - means.decay))
-        self.add("Add", self.add("Mul", before, self.number(means.decay)), new, output=after)
-
     def parted(self, logs: str, shares: str, bands: int) -> str:
         """log powers [1, bands, 1, 1], shares [1, HIGH_PARTS, 1, 1] -> [1, bands + 3, 1, 1]."""
         low, last = self.slice(logs, 0, bands - 1, axis=1), self.slice(logs, bands - 1, bands, axis=1)
@@ -182,7 +176,7 @@ class CodecGraph(StepGraphBuilder):
         lag = self.add("Round", self.add("Mul", self.add("Add", whole, offset), self.number(float(pitch.DECIMATION))))
         above = self.add("Sub", there, self.number(pitch.WEAK))
         strength = self.clip(self.add("Div", above, self.number(pitch.STRONG - pitch.WEAK)), 0.0, 1.0)
-        return lag, self.add("Mul", strength, self.number(pitch.MOST_SHARE))
+        return lag, self.add("Mul", strength, "most_share")
 
     def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
         """pcm [1, 1, 1, hop], log powers [1, bands + 3, 1, 1] -> pcm."""
@@ -216,7 +210,8 @@ class CodecGraph(StepGraphBuilder):
 
 @torch.no_grad()
 def write_encoder(model: SoundStream, path: Path) -> None:
-    """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1], states -> z [1, code_dimension, 1, 1], next states."""
+    """pcm [1, 1, 1, hop], denoise [1, 1, 1, 1], states -> z [1, code_dimension, 1, 1], next states, the powers of the
+    highest band's parts [1, HIGH_PARTS, 1, 1]."""
     graph, encoder, quantizer, config = CodecGraph(), model.encoder, model.quantizer, model.config
     graph.frames = config.hop
     pcm = graph.denoised("pcm", "denoise", model.denoiser)
@@ -229,19 +224,20 @@ def write_encoder(model: SoundStream, path: Path) -> None:
         x = graph.causal(graph.elu(x), block.down)
     learned = graph.pointwise(graph.causal(graph.elu(x), encoder.last), quantizer.project_in)
     powers = graph.powers(pcm, encoder.analysis)
-    graph.mean(powers, encoder.means)
+    high = graph.slice(powers, -HIGH_PARTS, 1 << 30, axis=1)
     powers = graph.add("Add", graph.whole(powers, config.bands), graph.number(LEAST_POWER))
     levels = graph.add("Pow", powers, graph.number(LOUDNESS_EXPONENT))
     levels = graph.add("Sub", levels, graph.column(quantizer.level_offset))
     levels = graph.add("Mul", levels, graph.constant(quantizer.level_scale))
     z = graph.add("Concat", learned, levels, axis=1)
     shapes = {"pcm": [1, 1, 1, config.hop], "denoise": [1, 1, 1, 1]}
-    graph.write(path, shapes, (z, [1, config.code_dimension, 1, 1]))
+    graph.write(path, shapes, (z, [1, config.code_dimension, 1, 1]), (high, [1, HIGH_PARTS, 1, 1]))
 
 
 @torch.no_grad()
 def write_decoder(model: SoundStream, path: Path) -> None:
-    """z [1, code_dimension, 1, 1], shares [1, HIGH_PARTS, 1, 1], states -> pcm [1, 1, 1, hop], next states."""
+    """z [1, code_dimension, 1, 1], emphasis and most_share [1, 1, 1, 1], shares [1, HIGH_PARTS, 1, 1], states ->
+    pcm [1, 1, 1, hop], next states."""
     graph, decoder, quantizer, config = CodecGraph(), model.decoder, model.quantizer, model.config
     graph.frames = 1
     learned = graph.pointwise("z", quantizer.project_out)
@@ -260,7 +256,8 @@ def write_decoder(model: SoundStream, path: Path) -> None:
             x = graph.unit(x, unit)
     wanted = graph.add("Add", logs, correction)
     pcm = graph.postfiltered(graph.causal(graph.elu(x), decoder.last), decoder.postfilter)
-    wanted = graph.parted(graph.matrix(wanted, decoder.equalizer.emphasis), "shares", config.bands)
+    emphasised = graph.add("Mul", "emphasis", graph.matrix(wanted, decoder.equalizer.emphasis))
+    wanted = graph.parted(graph.add("Add", wanted, emphasised), "shares", config.bands)
     pcm = graph.equalized(pcm, wanted, decoder.equalizer)
-    inputs = {"z": [1, config.code_dimension, 1, 1], "shares": [1, HIGH_PARTS, 1, 1]}
-    graph.write(path, inputs, (pcm, [1, 1, 1, config.hop]))
+    sizes = {"z": config.code_dimension, "emphasis": 1, "most_share": 1, "shares": HIGH_PARTS}
+    graph.write(path, {name: [1, size, 1, 1] for name, size in sizes.items()}, (pcm, [1, 1, 1, config.hop]))

@@ -23,7 +23,7 @@ def draw_picture(model: SoundStream, clip: Tensor, path: Path) -> None:
     sounds = {"original": clip}
     for bitrate in BITRATES_KBPS:
         codes = model.quantizer.encode(z, config.n_q(bitrate))
-        pcm, _ = model.decoder.step(model.quantizer.decode(codes), model.decoder.initial_state(1))
+        pcm, _ = model.decode_step(codes, model.decoder.initial_state(1))
         sounds[f"{bitrate:g} kbit/s"] = pcm[0, 0]
     figure = Figure(figsize=(10, 2.2 * len(sounds)), layout="constrained")
     rows = figure.subplots(len(sounds), sharex=True)

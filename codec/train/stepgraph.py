@@ -6,6 +6,7 @@ ones.
 
 from __future__ import annotations
 
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +103,18 @@ class StepGraphBuilder:
         y = self.causal(self.elu(x), unit.dilated)
         return self.add("Add", x, self.causal(self.elu(y), unit.pointwise))
 
-    def write(self, path: Path, inputs: dict[str, list[int]], output: tuple[str, list[int]]) -> None:
+    def write(self, path: Path, inputs: dict[str, list[int]], *outputs: tuple[str, list[int]]) -> None:
+        """Outputs are the first one given, the next states, the others."""
+
         def value(name: str, shape: list[int]) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
+        own = [value(after, shape) for _, after, shape in self.states]
         graph = helper.make_graph(
             self.nodes,
             path.stem,
             [value(*item) for item in inputs.items()] + [value(before, shape) for before, _, shape in self.states],
-            [value(*output)] + [value(after, shape) for _, after, shape in self.states],
+            [value(*outputs[0]), *own, *starmap(value, outputs[1:])],
             self.constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)

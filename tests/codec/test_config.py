@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from codec.config import PRESETS, BitrateError, CodecConfig
+from codec.config import FEW_QUANTIZERS, MANY_QUANTIZERS, PRESETS, BitrateError, CodecConfig
 from codec.model import SoundStream
 
 
@@ -30,3 +31,12 @@ def test_presets_have_the_papers_parameter_counts(preset: str, millions: float) 
     named = SoundStream(PRESETS[preset]).named_parameters()
     count = sum(p.numel() for name, p in named if not name.startswith(("denoiser.", "decoder.correction.")))
     assert count / 1e6 == pytest.approx(millions, abs=0.1)
+
+
+def test_what_depends_on_quantizers_goes_straight_from_few_to_many() -> None:
+    config = PRESETS["base"]
+    found = config.by_n_q(3.0, 1.0)
+    assert len(found) == config.quantizers
+    assert set(found[:FEW_QUANTIZERS]) == {3.0}
+    assert set(found[MANY_QUANTIZERS - 1 :]) == {1.0}
+    assert np.allclose(np.diff(found[FEW_QUANTIZERS - 1 : MANY_QUANTIZERS], n=2), 0)

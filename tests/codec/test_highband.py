@@ -1,4 +1,4 @@
-"""How the highest band is spread: in bytes, as shares, and when it is said."""
+"""How the highest band is spread: shapes, their shares, and when one is said."""
 
 from __future__ import annotations
 
@@ -9,97 +9,115 @@ from hypothesis import strategies as st
 
 from codec.codebits import PacketError
 from codec.highband import (
-    BYTES,
+    AUDIBLE,
     HIGH_PARTS,
     LATEST_FRAMES,
-    LEAST,
-    MOST,
-    SOONEST_FRAMES,
-    STEP_DB,
+    LEAST_CHANGED_DB,
+    SHAPES,
+    SHARES,
+    STEPS_DB,
     USUAL,
     USUAL_SHARES,
-    HighBand,
     HighBandControl,
+    Parts,
     check,
-    from_bytes,
-    shares_of,
-    to_bytes,
+    nearest,
 )
 
-STEPS = st.tuples(*[st.integers(LEAST, MOST)] * (HIGH_PARTS - 1))
+ENDS = SHAPES.index((-3, -20, -28))  # a voice that ends below the third part
+N_Q = 8
 
 
-@given(STEPS)
-def test_steps_come_back_from_their_bytes(band: HighBand) -> None:
-    check(band)
-    data = to_bytes(band)
-    assert len(data) == BYTES
-    assert from_bytes(data) == band
+def test_a_byte_names_every_shape() -> None:
+    assert len(SHAPES) == len(set(SHAPES)) <= 256
+    for shape in range(len(SHAPES)):
+        check(shape)
 
 
-def test_the_first_bit_is_zero() -> None:
-    with pytest.raises(PacketError, match="a first bit that is not zero"):
-        from_bytes(b"\x80\x00")
+@pytest.mark.parametrize("shape", [-1, len(SHAPES), 255])
+def test_what_is_no_shape_is_named(shape: int) -> None:
+    with pytest.raises(PacketError, match=rf"high band {shape} is outside 0\.\.251"):
+        check(shape)
 
 
-@pytest.mark.parametrize("band", [(0, 0), (0, 0, 0, 0), (LEAST - 1, 0, 0), (0, 0, MOST + 1)])
-def test_what_is_no_high_band_is_named(band: HighBand) -> None:
-    with pytest.raises(PacketError, match=r"high band \(.*\) is not 3 steps in -20\.\.11"):
-        check(band)
-
-
-@given(STEPS)
-def test_shares_are_of_one_whole_and_as_far_apart_as_said(band: HighBand) -> None:
-    shares = shares_of(band).astype(np.float64)
+@pytest.mark.parametrize("shape", range(0, len(SHAPES), 7))
+def test_shares_are_of_one_whole_and_as_far_apart_as_said(shape: int) -> None:
+    shares = SHARES[shape].astype(np.float64)
     assert shares.sum() == pytest.approx(1, abs=1e-5)
-    np.testing.assert_allclose(10 * np.diff(np.log10(shares)), STEP_DB * np.array(band), atol=1e-3)
+    np.testing.assert_allclose(10 * np.diff(np.log10(shares)), SHAPES[shape], atol=1e-3)
+    assert nearest(SHARES[shape]) == shape
 
 
-def powers(band: HighBand, level: float = 1.0) -> np.ndarray:
-    return level * shares_of(band)
+@given(st.tuples(*[st.floats(-3, 3)] * HIGH_PARTS))
+def test_the_nearest_shape_is_nearest_in_every_step(logs: tuple[float, ...]) -> None:
+    steps = 10 * np.diff(logs)
+    found = SHAPES[nearest(np.array(10 ** np.array(logs), dtype=np.float32))]
+    for step, choice, choices in zip(steps, found, STEPS_DB, strict=True):
+        assert abs(step - choice) <= min(abs(step - other) for other in choices) + 1e-2
 
 
-def said(control: HighBandControl, frames: int, band: HighBand, level: float = 1.0) -> list[tuple[int, HighBand]]:
-    """What packets of one frame say, and after how many."""
-    found = ((frame, control.after(1, lambda: powers(band, level))) for frame in range(1, frames + 1))
-    return [(frame, high) for frame, high in found if high]
+def test_what_no_shape_has_is_said_as_the_last_there_is() -> None:
+    assert SHAPES[nearest(np.array([1e9, 0, 1e9, 1e-3], np.float32))] == (-20, 6, -28)
 
 
-@pytest.mark.parametrize("level", [1e-6, 1.0, 1e4])
-def test_what_is_unusual_is_said_soon_then_now_and_again(level: float) -> None:
-    band = (-2, -3, -12)
-    found = said(HighBandControl(), 400, band, level)
-    assert found == [(SOONEST_FRAMES + i * LATEST_FRAMES, band) for i in range(3)]
+def test_the_usual_shares_are_of_the_usual_shape() -> None:
+    assert np.array_equal(USUAL_SHARES, SHARES[USUAL])
+    assert USUAL_SHARES.dtype == np.float32
+
+
+def said(
+    control: HighBandControl, packets: int, powers: Parts, frames: int = 1, n_q: int = N_Q
+) -> list[tuple[int, int]]:
+    """What packets of `frames` say, and which ones do."""
+    found = list[tuple[int, int]]()
+    for packet in range(packets):
+        for _ in range(frames):
+            control.hear(powers)
+        shape = control.say(n_q)
+        if shape is not None:
+            found.append((packet, shape))
+    return found
+
+
+@pytest.mark.parametrize("level", [1e-3, 1.0, 1e4])
+def test_what_is_unusual_is_said_at_once_and_again(level: float) -> None:
+    found = said(HighBandControl(), 2 * LATEST_FRAMES + 1, level * SHARES[ENDS])
+    assert found == [(0, ENDS), (LATEST_FRAMES, ENDS), (2 * LATEST_FRAMES, ENDS)]
 
 
 def test_what_is_usual_is_said_in_the_end_only() -> None:
-    assert said(HighBandControl(), LATEST_FRAMES, USUAL) == [(LATEST_FRAMES, USUAL)]
+    assert said(HighBandControl(), LATEST_FRAMES, USUAL_SHARES) == [(LATEST_FRAMES - 1, USUAL)]
 
 
-def test_a_change_is_said_and_one_of_a_step_is_not() -> None:
+def away(db: float) -> Parts:
+    """The usual powers, each changed by so much, half of them up and half of them down."""
+    return np.asarray(USUAL_SHARES * 10 ** (np.array([db, -db, db, -db]) / 10), dtype=np.float32)
+
+
+def test_fewer_quantizers_wait_for_a_greater_change() -> None:
+    """What is said costs more of their bits."""
+    assert not said(HighBandControl(), 9, away(0.8 * LEAST_CHANGED_DB), n_q=24)
+    assert len(said(HighBandControl(), 9, away(1.5 * LEAST_CHANGED_DB), n_q=24)) == 1
+    assert not said(HighBandControl(), 9, away(1.5 * LEAST_CHANGED_DB), n_q=2)
+
+
+@pytest.mark.parametrize("level", [0.0, AUDIBLE / 2, np.inf, np.nan])
+def test_what_is_not_heard_and_what_is_no_power_say_nothing(level: float) -> None:
     control = HighBandControl()
-    said(control, LATEST_FRAMES, USUAL)
-    assert said(control, LATEST_FRAMES - 1, (0, -2, -3)) == []
-    said(control, 1, (0, -2, -3))
-    assert said(control, 100, (0, -4, -3)) == [(SOONEST_FRAMES, (0, -4, -3))]
+    assert said(control, 500, level * SHARES[ENDS]) == []
+    assert said(control, 1, SHARES[ENDS]) == [(0, ENDS)]
 
 
-@pytest.mark.parametrize("level", [0.0, 5e-10, np.inf, np.nan])
-def test_silence_and_what_is_no_power_say_nothing(level: float) -> None:
-    assert said(HighBandControl(), 500, (0, 0, -9), level) == []
-
-
-def test_what_is_beyond_the_steps_is_said_as_the_last_of_them() -> None:
-    [high] = {HighBandControl().after(100, lambda: np.array([1e9, 0, 1e9, 1e-3], np.float32))}
-    assert high == (LEAST, MOST, LEAST)
-    check(high)
-
-
-def test_packets_of_many_frames_say_it_each_time_it_is_due() -> None:
+def test_a_packet_of_many_frames_says_what_they_are_like_together() -> None:
     control = HighBandControl()
-    assert [bool(control.after(75, lambda: powers((0, 0, -9)))) for _ in range(5)] == [True, False, True, False, True]
+    control.hear(1e-7 * USUAL_SHARES)
+    control.hear(SHARES[ENDS])
+    assert control.say(N_Q) == ENDS
+    assert said(control, 5, SHARES[ENDS], frames=75) == [(1, ENDS), (3, ENDS)]
 
 
-def test_the_usual_shares_are_of_the_usual_steps() -> None:
-    assert np.array_equal(USUAL_SHARES, shares_of(USUAL))
-    assert USUAL_SHARES.dtype == np.float32
+def test_a_steady_noise_says_hardly_anything() -> None:
+    """Though its powers are never the same in two frames."""
+    rng, control = np.random.default_rng(3), HighBandControl()
+    noise = SHARES[ENDS] * rng.gamma(8, 1 / 8, (750, HIGH_PARTS)).astype(np.float32)
+    assert sum(len(said(control, 1, powers, n_q=24)) for powers in noise) < 75

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from codec.bands import (
-    EMPHASIS,
     INAUDIBLE,
     LEAST_POWER,
     MOST_GAIN,
     TAPS,
     WINDOW,
+    emphases,
     emphasis_weights,
     equalizer_bands,
     level_bands,
@@ -23,7 +23,6 @@ from codec.config import PRESETS
 from codec.highband import HIGH_PARTS
 from codec.levels import (
     Equalizer,
-    HighBandMeans,
     LevelAnalysis,
     compressed,
     high_shares,
@@ -80,17 +79,6 @@ def test_a_level_in_parts_is_as_loud_as_it_was_and_spread_as_asked(equalizer: Eq
     torch.testing.assert_close(high_shares(again), shares, rtol=1e-3, atol=1e-4)
     silent = parted(torch.full((1, CONFIG.bands, 1), float(np.log(INAUDIBLE))), shares[:1])
     torch.testing.assert_close(silent, torch.full_like(silent, float(np.log(INAUDIBLE))))
-
-
-def test_running_means_forget_and_do_not_care_how_frames_are_taken(equalizer: Equalizer, sound: torch.Tensor) -> None:
-    means, found = HighBandMeans(CONFIG), powers(equalizer, sound)
-    once = means.step(found, means.initial_state(2, sound))
-    state = means.initial_state(2, sound)
-    for frame in range(FRAMES):
-        state = means.step(found[..., frame : frame + 1], state)
-    torch.testing.assert_close(once, state)
-    long_ago = means.step(torch.zeros(2, BANDS, 1000), state)
-    assert float(long_ago.max()) < 0.002 * float(state.max())
 
 
 @pytest.mark.parametrize("hertz", [1500.0, 4000.0, 11000.0])
@@ -168,11 +156,22 @@ def test_the_window_is_long_enough_to_tell_the_bands_apart() -> None:
 
 def test_emphasis_raises_peaks_lowers_valleys_and_leaves_what_is_even(equalizer: Equalizer) -> None:
     even = torch.full((1, CONFIG.bands, 1), -5.0)
-    torch.testing.assert_close(equalizer.emphasised(even), even)
     peak = even.clone()
     peak[:, 9] += 2
-    change = (equalizer.emphasised(peak) - peak)[0, :, 0]
-    assert 0.6 * EMPHASIS < float(change[9]) / 2 < EMPHASIS
-    assert (change[5:9] < 0).all()
-    assert change[:5].abs().max() < 1e-5
-    assert np.allclose(emphasis_weights(CONFIG).sum(axis=1), 1)
+    for n_q in (1, 4, 8, 16, 24):
+        torch.testing.assert_close(equalizer.emphasised(even, n_q), even)
+        change = (equalizer.emphasised(peak, n_q) - peak)[0, :, 0]
+        emphasis = float(emphases(CONFIG)[n_q - 1])
+        assert 0.6 * emphasis < float(change[9]) / 2 < emphasis
+        assert (change[5:9] < 0).all()
+        assert change[:5].abs().max() < 1e-5
+    assert np.allclose(emphasis_weights(CONFIG).sum(axis=1), 0, atol=1e-6)
+
+
+def test_fewer_quantizers_are_emphasised_more() -> None:
+    """None by more than what a frame of one has, and each by no more than the one before."""
+    steps = np.diff(emphases(CONFIG))
+    assert len(steps) == CONFIG.quantizers - 1
+    assert (steps <= 0).all()
+    assert steps.min() > -0.05
+    assert 0 < emphases(CONFIG)[-1] < emphases(CONFIG)[0] < 1

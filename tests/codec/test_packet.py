@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from codec.config import PRESETS, CodecConfig
+from codec.highband import SHAPES
 from codec.packet import (
     CODE_BITS,
     HEADER,
@@ -23,6 +24,8 @@ from codec.packet import (
 from tests.codec.codemodels import FAVOURITE, made_up
 
 WIRE_FORMAT = Path(__file__).resolve().parents[2] / "docs" / "wire-format.md"
+
+ENDS = SHAPES.index((-3, -20, -28))  # a highest band that ends below its third part
 
 
 def packet(n_q: int = 8, frames: int = 1, **fields: object) -> Packet:
@@ -59,7 +62,7 @@ def test_the_worked_example_of_the_document_is_what_the_code_gives() -> None:
     assert described.to_bytes() == example("hex")
     assert Packet.from_bytes(example("hex")) == described
     assert described.with_n_q(1).to_bytes() == example("hex-cut")
-    told = Packet(sequence=7, frame_index=300, n_q=1, codes=((682,),), model_id=0x3FA4, high_band=(0, -1, -12))
+    told = Packet(sequence=7, frame_index=300, n_q=1, codes=((682,),), model_id=0x3FA4, high_band=ENDS)
     assert told.to_bytes() == example("hex-high-band")
 
 
@@ -79,22 +82,22 @@ def test_round_trip_and_size(n_q: int, frames: int) -> None:
     assert len(data) == sent.wire_bytes == 12 + -(-sent.payload_bits // 8)
 
 
-def test_two_bytes_before_the_codes_say_how_the_highest_band_is_spread() -> None:
+def test_a_byte_before_the_codes_says_how_the_highest_band_is_spread() -> None:
     """Behind the copies, if there are any, and whether or not codes are entropy-coded."""
     plain = packet(n_q=3, frames=2, copies=(Copy(2, ((5, 6),)),))
-    said = replace(plain, high_band=(0, -1, -12))
+    said = replace(plain, high_band=ENDS)
     data, without = said.to_bytes(), plain.to_bytes()
     at = len(without) - plain.payload_bytes
     assert (data[1], data[2:at]) == (without[1] | 16, without[2:at])
-    assert data[at : at + 2] == bytes([0b0_10100_10, 0b011_01000])
-    assert data[at + 2 :] == without[at:]
+    assert data[at] == ENDS
+    assert data[at + 1 :] == without[at:]
     assert Packet.from_bytes(data) == said
-    assert (said.wire_bytes, said.payload_bits) == (len(data), plain.payload_bits + 16)
+    assert (said.wire_bytes, said.payload_bits) == (len(data), plain.payload_bits + 8)
     cut = said.with_n_q(1)
     assert cut.high_band == said.high_band
     assert Packet.from_bytes(cut.to_bytes()) == cut
     assert [one.high_band for one in said.frame_by_frame()] == [said.high_band] * 2
-    assert not any(copy.high_band for copy in said.copied())
+    assert all(copy.high_band is None for copy in said.copied())
 
 
 def test_a_frame_at_6_kbps_takes_10_bytes_of_payload() -> None:
@@ -148,8 +151,8 @@ def test_cutting_to_what_is_not_there_is_refused(n_q: int) -> None:
         ({"silence_frames": 3}, "silence packet has n_q 8, not 0"),
         ({"silence_frames": 1, "n_q": 0, "codes": ((0,),)}, "n_q 0 but codes of 1 quantizers"),
         ({"silence_frames": 256, "n_q": 0, "codes": ()}, "frame count 256 is outside"),
-        ({"silence_frames": 3, "n_q": 0, "codes": (), "high_band": (0, 0, 0)}, "silence frames of a packet with a"),
-        ({"high_band": (0, 0, 12)}, "high band (0, 0, 12) is not 3 steps in -20..11"),
+        ({"silence_frames": 3, "n_q": 0, "codes": (), "high_band": 0}, "silence frames of a packet with a"),
+        ({"high_band": 252}, "high band 252 is outside 0..251"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -180,9 +183,9 @@ GOOD = packet(n_q=3, frames=1).to_bytes()  # 30 bits and 2 of padding
         (GOOD + b"\0", "packet has 17 bytes; n_q 3 with 1 frames takes 16"),
         (with_byte(GOOD, 15, GOOD[15] | 1), "padding bits that are not zero"),
         (with_byte(silence().to_bytes(), 11, 0), "frame count 0 is outside 1..255"),
-        (with_byte(GOOD, 1, 16)[:13], "packet of 13 bytes ends before its codes"),
-        (with_byte(GOOD, 1, 16), "packet has 16 bytes; n_q 3 with 1 frames takes 18"),
-        (with_byte(with_byte(GOOD, 1, 16), 12, 0x80), "packet's high band has a first bit that is not zero"),
+        (with_byte(GOOD, 1, 16)[:12], "packet of 12 bytes ends before its codes"),
+        (with_byte(GOOD, 1, 16), "packet has 16 bytes; n_q 3 with 1 frames takes 17"),
+        (with_byte(with_byte(GOOD, 1, 16), 12, 252), "packet's high band 252 is outside 0..251"),
         (with_byte(silence().to_bytes(), 1, 18), "silence packet says how its highest band is spread"),
         (silence().to_bytes() + b"\0", "packet has 13 bytes; n_q 0 with 4 frames takes 12"),
     ],

@@ -44,8 +44,8 @@ class LevelsSpec(ctypes.Structure):
 
     _fields_ = [
         *((name, c_int32) for name in ("bands", "parts", "bins", "window", "step", "windows", "hidden")),
-        *((name, c_float) for name in ("decay", "one", "scale", "exponent", "least", "inaudible", "most_gain")),
-        *((name, c_void_p) for name in ("waves", "weights", "emphasis", "offset")),
+        *((name, c_float) for name in ("one", "scale", "exponent", "least", "inaudible", "most_gain")),
+        *((name, c_void_p) for name in ("waves", "weights", "emphasis", "emphases", "offset")),
         *((name, c_void_p) for name in ("correction_weights", "correction_bias")),
         ("filter", FilterSpec),
     ]
@@ -99,8 +99,8 @@ class PostfilterSpec(ctypes.Structure):
 
     _fields_ = [
         *((name, c_int32) for name in ("history", "decimation", "taps", "window", "least_lag", "most_lag", "fade")),
-        *((name, c_float) for name in ("subperiod", "weak", "strong", "most_share", "faintest")),
-        ("lowpass", c_void_p),
+        *((name, c_float) for name in ("subperiod", "weak", "strong", "faintest")),
+        *((name, c_void_p) for name in ("most_shares", "lowpass")),
     ]
 
 
@@ -196,9 +196,10 @@ class Handle:
             return LevelsSpec(
                 *(config.bands, highband.HIGH_PARTS, weights.shape[1]),
                 *(bands.WINDOW, bands.STEP, config.hop // bands.STEP, config.level_hidden),
-                *(bands.high_decay(config), plan.one, plan.level_scale),
+                *(plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
-                *map(floats, (waves, weights, bands.emphasis_weights(config), plan.level_offset, *plan.correction)),
+                *map(floats, (waves, weights, bands.emphasis_weights(config), bands.emphases(config))),
+                *map(floats, (plan.level_offset, *plan.correction)),
                 band_filter(bands.equalizer_bands(config), bands.TAPS, bands.SPECTRUM),
             )
 
@@ -235,7 +236,7 @@ class Handle:
             return PostfilterSpec(
                 *(pitch.history(config), pitch.DECIMATION, pitch.LOWPASS_TAPS, pitch.WINDOW),
                 *(pitch.LEAST_LAG, pitch.MOST_LAG, pitch.FADE, pitch.SUBPERIOD, pitch.WEAK, pitch.STRONG),
-                *(pitch.MOST_SHARE, pitch.FAINTEST, floats(pitch.lowpass(config))),
+                *(pitch.FAINTEST, floats(pitch.most_shares(config)), floats(pitch.lowpass(config))),
             )
 
         model = ModelSpec(

@@ -490,7 +490,7 @@ void put_channels(const Stage& stage, char* buffer, int first, const float* valu
     }
 }
 
-// pcm [hop] -> levels as they go over the line; `kept`: the samples before; `high`: running means of the parts' powers.
+// pcm [hop] -> levels as they go over the line; `kept`: the samples before; `high`: the powers of the highest one's parts.
 void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* high, float* to) {
     alignas(64) float samples[kMaxTaps + kMaxHop];
     const int before = levels.window - levels.step;
@@ -499,7 +499,7 @@ void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept
     __builtin_memcpy(kept, samples + hop, before * sizeof(float));
     measure(levels, samples, to);
     float* const parts = to + levels.bands - 1;
-    for (int k = 0; k < levels.parts; ++k) high[k] = levels.decay * high[k] + (1 - levels.decay) * parts[k];
+    for (int k = 0; k < levels.parts; ++k) high[k] = parts[k];
     for (int k = 1; k < levels.parts; ++k) parts[0] += parts[k];
     for (int b = 0; b < levels.bands; ++b) to[b] = __builtin_powf(to[b] + levels.least, levels.exponent);
 }
@@ -603,14 +603,15 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     for (int i = 0; i < count; ++i) {
         pointwise(levels, levels.correction, streams[i].residual + first.main.outputs - first.aside, correction);
         for (int b = 0; b < levels.bands; ++b) correction[b] += wanted[i][b];
+        const float emphasis = levels.emphases[call.n_q[i] - 1];
         for (int b = 0; b < levels.bands; ++b)
-            wanted[i][b] = dot(levels.emphasis + b * levels.bands, correction, levels.bands);
+            wanted[i][b] = correction[b] + emphasis * dot(levels.emphasis + b * levels.bands, correction, levels.bands);
         part(levels, call.shares[i], wanted[i]);
     }
     run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
         auto& kept = *reinterpret_cast<KeptDecoder*>(call.states[i] + model.decoder.state_bytes);
-        postfilter(model.postfilter, kept.pitch, streams[i].residual, model.hop);
+        postfilter(model.postfilter, call.n_q[i], kept.pitch, streams[i].residual, model.hop);
         equalize(levels, streams[i].residual, wanted[i], kept.filter, call.pcm[i], model.hop);
     }
 }

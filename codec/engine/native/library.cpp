@@ -134,8 +134,8 @@ struct FilterSpec {
 
 struct LevelsSpec {
     int32_t bands, parts, bins, window, step, windows, hidden;
-    float decay, one, scale, exponent, least, inaudible, most_gain;
-    const float *waves, *weights, *emphasis, *offset;
+    float one, scale, exponent, least, inaudible, most_gain;
+    const float *waves, *weights, *emphasis, *emphases, *offset;
     const float *correction_weights, *correction_bias;
     FilterSpec filter;
 };
@@ -163,8 +163,8 @@ struct DenoiserSpec {
 
 struct PostfilterSpec {
     int32_t history, decimation, taps, window, least_lag, most_lag, fade;
-    float subperiod, weak, strong, most_share, faintest;
-    const float* lowpass;
+    float subperiod, weak, strong, faintest;
+    const float *most_shares, *lowpass;
 };
 
 struct CodeNetworksSpec {
@@ -383,9 +383,9 @@ struct Handle {
         return made;
     }
 
-    Levels levels(const LevelsSpec& spec) {
+    Levels levels(const LevelsSpec& spec, int quantizers) {
         const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
-        Levels made{spec.bands, spec.parts, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.decay, spec.one};
+        Levels made{spec.bands, spec.parts, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.one};
         made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
         made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
         float* waves = arena.take<float>(size_t(2) * bins * spec.window);
@@ -401,6 +401,7 @@ struct Handle {
         }
         made.waves = waves, made.weights = weights;
         made.emphasis = copy(spec.emphasis, size_t(spec.bands) * spec.bands, size_t(spec.bands) * spec.bands);
+        made.emphases = copy(spec.emphases, quantizers, quantizers);
         made.offset = copy(spec.offset, spec.bands, spec.bands);
         made.correction = pointwise(spec.correction_weights, spec.correction_bias, spec);
         made.filter = filter(spec.filter);
@@ -448,10 +449,10 @@ struct Handle {
         return made;
     }
 
-    Postfilter postfilter(const PostfilterSpec& spec) {
+    Postfilter postfilter(const PostfilterSpec& spec, int quantizers) {
         return {spec.history, spec.decimation, spec.taps, spec.window, spec.least_lag, spec.most_lag, spec.fade,
-                spec.subperiod, spec.weak, spec.strong, spec.most_share, spec.faintest,
-                copy(spec.lowpass, spec.taps, spec.taps)};
+                spec.subperiod, spec.weak, spec.strong, spec.faintest,
+                copy(spec.most_shares, quantizers, quantizers), copy(spec.lowpass, spec.taps, spec.taps)};
     }
 
     Handle(const ModelSpec& spec, const Backend* chosen) : backend(chosen) {
@@ -459,8 +460,8 @@ struct Handle {
         model.decoder = network(spec.decoder, spec.decoder_stages);
         model.codebooks = codebooks(spec);
         model.code_networks = code_networks(spec);
-        model.levels = levels(spec.levels);
-        model.postfilter = postfilter(spec.postfilter);
+        model.levels = levels(spec.levels, model.codebooks.count);
+        model.postfilter = postfilter(spec.postfilter, model.codebooks.count);
         model.denoiser = denoiser(spec.denoiser);
         model.hop = spec.hop;
     }
@@ -535,7 +536,7 @@ EXPORT size_t thinline_state_bytes(void* handle, int decoder) {
     return model.encoder.state_bytes + model.denoiser.network.state_bytes + kept;
 }
 
-// Where in an encoder's state the running means of the powers of the highest band's parts begin.
+// Where in an encoder's state the powers of the highest band's parts begin.
 EXPORT size_t thinline_high_band_at(void* handle) {
     const Model& model = static_cast<Handle*>(handle)->model;
     return model.encoder.state_bytes + model.denoiser.network.state_bytes + offsetof(KeptEncoder, high);

@@ -106,12 +106,12 @@ struct BandFilter {
 // Measured and equalized are bands of which the last `parts` are the highest one whose level goes over the line.
 struct Levels {
     int bands, parts, bins, window, step, windows, hidden;  // bins filled up to a multiple of kPanel
-    float decay;  // what of the running means of the parts' powers is left after a frame
     float one;  // what stands beside the codes for a bias
     float scale, exponent, least, inaudible, most_gain;
     const float* waves;    // [2 * bins / kPanel][window][kPanel]
     const float* weights;  // [filter's bands][bins]: of a bin's power in a band's
-    const float* emphasis;  // [bands][bands]
+    const float* emphasis;  // [bands][bands]: from log powers to what is added to them,
+    const float* emphases;  // [quantizers]: times this
     const float* offset;   // [bands]
     Pointwise correction;
     BandFilter filter;
@@ -150,8 +150,9 @@ struct Denoiser {
 // The long-term postfilter; window and lags in decimated samples.
 struct Postfilter {
     int history, decimation, taps, window, least_lag, most_lag, fade;
-    float subperiod, weak, strong, most_share, faintest;
-    const float* lowpass;  // [taps]
+    float subperiod, weak, strong, faintest;
+    const float* most_shares;  // [quantizers]
+    const float* lowpass;      // [taps]
 };
 
 struct Model {
@@ -181,7 +182,7 @@ struct KeptEncoder {
     KeptFilter filter;                // the denoiser's
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
     float measured[kMaxTaps];         // and for levels
-    float high[kMaxParts];            // running means of the powers of the highest band's parts
+    float high[kMaxParts];            // powers of the highest band's parts in the last frame
 };
 
 struct KeptMaps {

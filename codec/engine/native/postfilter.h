@@ -10,8 +10,8 @@ inline void decimate(const Postfilter& filter, const float* samples, float* low)
         low[i] = dot(filter.lowpass, samples + i * filter.decimation, filter.taps);
 }
 
-// Decimated sound -> its lag in samples, and the share that what was a lag before shall have.
-inline void find_pitch(const Postfilter& filter, const float* low, int32_t& lag, float& share) {
+// Decimated sound -> its lag in samples, and how much of the most share what was a lag before shall have.
+inline void find_pitch(const Postfilter& filter, const float* low, int32_t& lag, float& strength) {
     alignas(64) float alike[kMaxLag + kPanel];
     const int window = filter.window, longest = filter.most_lag;
     const float* now = low + longest;
@@ -33,19 +33,20 @@ inline void find_pitch(const Postfilter& filter, const float* low, int32_t& lag,
     const float offset = (less - more) / (2 * smaller(less - 2 * there + more, -1e-6f));
     const float within = larger(-0.5f, smaller(offset, 0.5f));
     lag = int32_t(__builtin_rintf(filter.decimation * (best + within)));
-    share = filter.most_share * larger(0, smaller((there - filter.weak) / (filter.strong - filter.weak), 1));
+    strength = larger(0, smaller((there - filter.weak) / (filter.strong - filter.weak), 1));
 }
 
-// Changes pcm [hop]: a share of what was a lag before stands in place of as much of its own.
-inline void postfilter(const Postfilter& filter, KeptPitch& kept, float* pcm, int hop) {
+// Changes pcm [hop] of so many quantizers: a share of what was a lag before stands in place of as much of its own.
+inline void postfilter(const Postfilter& filter, int n_q, KeptPitch& kept, float* pcm, int hop) {
     alignas(64) float samples[kMaxHistory + kMaxHop], low[kMaxDecimated];
     __builtin_memcpy(samples, kept.samples, filter.history * sizeof(float));
     __builtin_memcpy(samples + filter.history, pcm, hop * sizeof(float));
     __builtin_memcpy(kept.samples, samples + hop, filter.history * sizeof(float));
     int32_t lag;
-    float share;
+    float strength;
     decimate(filter, samples, low);
-    find_pitch(filter, low, lag, share);
+    find_pitch(filter, low, lag, strength);
+    const float share = filter.most_shares[n_q - 1] * strength;
     const float *now = samples + filter.history, *then = now - lag, *last = now - kept.lag;
     for (int i = 0; i < filter.fade; ++i) {
         const float rising = float(i + 1) / filter.fade;

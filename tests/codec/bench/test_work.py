@@ -31,7 +31,7 @@ def test_the_networks_do_as_many_multiply_adds(preset: str) -> None:
     clean = counted(lambda: model.denoiser.step(pcm, denoise, model.denoiser.initial_state(1)))
     encode = counted(lambda: model.encoder.step(pcm, model.encoder.initial_state(1)))
     z = torch.zeros(1, config.dimension + config.bands, 1)
-    decode = counted(lambda: model.decoder.step(z, model.decoder.initial_state(1)))
+    decode = counted(lambda: model.decoder.step(z, 1, model.decoder.initial_state(1)))
     filtering = TAPS * (config.hop + FADE)  # which the reference does by spectra
     assert clean + DENOISE_TAPS * (config.hop + FADE) == denoiser_work(config).multiply_adds
     assert encode + config.dimension * config.projected == encoder_work(config).multiply_adds

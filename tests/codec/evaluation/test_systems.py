@@ -38,13 +38,14 @@ def test_opus_takes_about_the_bits_it_was_given(speech: Pcm, bitrate: float) -> 
 def test_our_lower_bitrates_are_what_their_own_encoder_sends(speech: Pcm) -> None:
     carried = Thinline("ours", (0.75, 6.0)).carry(speech)
     engine = load_engine("onnx")
-    encoder, decoder = StreamEncoder(engine, 1), StreamDecoder(engine)
-    packets = encoder.push(speech) + encoder.flush()
-    for packet in packets:
-        decoder.push(packet)
-    np.testing.assert_array_equal(carried[0.75].pcm, decoder.pull(len(packets))[: len(speech)])
-    assert carried[0.75].packet_bytes == sum(len(packet.to_bytes()) for packet in packets)
-    said = 2 * sum(bool(packet.high_band) for packet in packets)
+    for bitrate, n_q in ((0.75, 1), (6.0, 8)):
+        encoder, decoder = StreamEncoder(engine, n_q), StreamDecoder(engine)
+        packets = encoder.push(speech) + encoder.flush()
+        for packet in packets:
+            decoder.push(packet)
+        np.testing.assert_array_equal(carried[bitrate].pcm, decoder.pull(len(packets))[: len(speech)])
+        assert carried[bitrate].packet_bytes == sum(len(packet.to_bytes()) for packet in packets)
+    said = sum(packet.high_band is not None for packet in packets)
     assert carried[6.0].payload_bytes == 10 * len(packets) + said
     assert carried[6.0].packet_bytes == (10 + HEADER.size) * len(packets) + said
 
@@ -52,8 +53,7 @@ def test_our_lower_bitrates_are_what_their_own_encoder_sends(speech: Pcm) -> Non
 def test_frames_that_share_a_header_take_fewer_bytes_for_the_same_sound(speech: Pcm) -> None:
     alone = Thinline("ours", (3.0,)).carry(speech)[3.0]
     together = Thinline("ours", (3.0,), frames_per_packet=10).carry(speech)[3.0]
-    np.testing.assert_array_equal(alone.pcm[: 20 * 320], together.pcm[: 20 * 320])
-    assert likeness(alone.pcm, together.pcm) > 0.9999  # from another frame on they know how the highest band is spread
+    assert likeness(alone.pcm, together.pcm) > 0.999  # they are told at other times how the highest band is spread
     assert together.packet_bytes < alone.packet_bytes / 2
 
 
