@@ -14,7 +14,7 @@ import torch
 
 from codec.train.adversary import kept
 from codec.train.augment import Corpus
-from codec.train.checkpoint import begun_with
+from codec.train.checkpoint import Choices, begun_with
 from codec.train.data import load_clips
 from codec.train.errors import DataError, TrainingError
 from codec.train.loop import Trainer
@@ -82,11 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    given = {f.name: getattr(args, f.name, None) for f in fields(Recipe)}
-    if args.discriminators:
-        given["discriminators"] = tuple(args.discriminators)
-    recipe = begun_with(Recipe(), args.out / "checkpoint.pt") if args.resume else Recipe()
-    recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    recipe = told(args, Recipe())
     judges = kept(args.start) if args.start else None
     if args.start:
         recipe = replace(recipe, continuous_steps=0)  # their codebooks are good already
@@ -103,6 +99,14 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, mixture=replace(recipe.mixture, music=0.0))
     begin(Trainer(recipe, corpus, args.out, start, judges), args)
     return 0
+
+
+def told(args: argparse.Namespace, recipe: Choices) -> Choices:
+    """`recipe`, or with --resume that of the run that goes on, but for what `args` tell. Raises TrainingError."""
+    begun = begun_with(recipe, args.out / "checkpoint.pt") if args.resume else recipe
+    given = {f.name: getattr(args, f.name, None) for f in fields(recipe)}  # type: ignore[arg-type]
+    lists = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return replace(begun, **{name: value for name, value in lists.items() if value is not None})  # type: ignore[type-var]
 
 
 def load_corpus(args: argparse.Namespace) -> Corpus:

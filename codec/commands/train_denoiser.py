@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields, replace
 
-from codec.commands.train import add_sound_arguments, begin, load_corpus
-from codec.train.checkpoint import begun_with
+from codec.commands.train import add_sound_arguments, begin, load_corpus, told
 from codec.train.denoising import DenoiseRecipe, DenoiserTrainer
 from codec.train.errors import TrainingError
 from codec.weights import WeightsError, open_weights
@@ -30,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    given = {f.name: getattr(args, f.name, None) for f in fields(DenoiseRecipe)}
-    recipe = begun_with(DenoiseRecipe(), args.out / "checkpoint.pt") if args.resume else DenoiseRecipe()
-    recipe = replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    recipe = told(args, DenoiseRecipe())
     start = open_weights(args.start) if args.start else None
     trainer = DenoiserTrainer(recipe, load_corpus(args), args.out, start)
     begin(trainer, args)
