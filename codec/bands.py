@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.config import CodecConfig
-from codec.highband import HIGH_PARTS
+from codec.highband import HIGH_PARTS, HIGH_STEP_MEL
 
-WINDOW, STEP = 128, 64  # samples: powers are means over all windows that end in the frame
-TAPS = 96  # of the equalizer's filter
-SPECTRUM = 512  # points of the discrete spectra in which it is built
+WINDOW = 512  # samples that end with the frame, whose levels are measured; they fade out in the last FALL
+FALL = 64
+TAPS = 192  # of the equalizer's filter
+SPECTRUM = 1024  # points of the discrete spectra in which it is built
 FADE = 64  # samples in which a frame's filter, of any kind, takes over from the last one's
 LOUDNESS_EXPONENT = 0.15  # of a power, on the line: what is faint gets coarse steps, as in the ear (|X|^0.3)
-LEAST_POWER = 1e-9  # -100 dBFS in a band: below, the exponent's slope would be endless
-INAUDIBLE = 6e-7  # a power, -72 dBFS, that two sounds may differ by before a filter is built for it
+LEAST_POWER = 2.5e-13  # a mean square in a band, -126 dBFS: below, the exponent's slope would be endless
+INAUDIBLE = 1.5e-10  # -98 dBFS in a band: two sounds may differ by it before a filter is built for it
 # Of what a band has more than those around it, in log power, is added when sound is made: with few quantizers, with
 # many (CodecConfig.by_n_q).
 EMPHASES = 0.6, 0.35
-EMPHASIS_REACH = 4  # bands to either side, those further away counting less
+EMPHASIS_REACH = 7  # bands to either side, those further away counting less
 MOST_GAIN = 2.3  # nepers, 20 dB: what is not there cannot be raised from rounding errors
 
 DENOISE_WINDOW = 512  # samples that end with the frame; they fade out in the last DENOISE_FALL
@@ -45,36 +46,39 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bands:
-    """Triangles around `count` centers even on the mel scale (2595 log10(1 + f/700)); the last band goes on to half the
-    sample rate, the first one down to 0 Hz if it is `whole`."""
+    """Triangles around centers on the mel scale (2595 log10(1 + f/700)), each from the center before to the one after;
+    the last band goes on to half the sample rate, the first one down to 0 Hz if it is `whole`, or else as steeply as it
+    falls."""
 
-    count: int
-    from_hz: float
-    to_hz: float
+    centers_mel: tuple[float, ...]
     sample_rate: int
     whole: bool = False
 
-    @property
-    def step_mel(self) -> float:
-        """From center to center."""
-        low, high = _mel(np.array([self.from_hz, self.to_hz]))
-        return float(high - low) / (self.count - 1)
+    @classmethod
+    def even(cls, count: int, from_hz: float, to_hz: float, sample_rate: int, whole: bool = False) -> Bands:
+        """So many, their centers evenly spaced."""
+        low, high = _mel(np.array([from_hz, to_hz]))
+        return cls(tuple(np.linspace(low, high, count).tolist()), sample_rate, whole)
 
-    def longer(self, more: int) -> Bands:
-        """With so many bands more, as wide as these; the last one goes on from there."""
-        to_mel = float(_mel(np.array(self.to_hz))) + more * self.step_mel
-        return replace(self, count=self.count + more, to_hz=700 * (10 ** (to_mel / 2595) - 1))
+    @property
+    def count(self) -> int:
+        return len(self.centers_mel)
+
+    def longer(self, more: int, step_mel: float) -> Bands:
+        """With so many bands more, so far apart; the last of them goes on from there."""
+        last = self.centers_mel[-1]
+        above = (last + step_mel * (1 + index) for index in range(more))
+        return replace(self, centers_mel=(*self.centers_mel, *above))
 
     def shares(self, frequency: Doubles) -> Doubles:
         """What part of each band a frequency, in Hz, is -> [count, frequencies]."""
-        low, high = _mel(np.array([self.from_hz, self.to_hz]))
-        centers = np.linspace(low, high, self.count)
-        away = (_mel(frequency) - centers[:, None]) / (centers[1] - centers[0])
-        away[-1] = np.minimum(away[-1], 0)
+        centers = np.array(self.centers_mel)
+        below = 2 * centers[0] - centers[1]  # where the first band begins
+        mel, corners = _mel(frequency), np.array([below, *centers])
+        heights = np.eye(len(corners))[1:]
         if self.whole:
-            away[0] = np.maximum(away[0], 0)
-        part: Doubles = np.maximum(1 - np.abs(away), 0)
-        return part
+            heights[0, 0] = 1
+        return np.array([np.interp(mel, corners, height) for height in heights])
 
     def shares_of_bins(self, size: int) -> Doubles:
         """The same for a spectrum of `size` points -> [count, size / 2 + 1]."""
@@ -96,25 +100,20 @@ def _mel(hertz: Doubles) -> Doubles:
 
 def level_bands(config: CodecConfig) -> Bands:
     """Those whose levels go over the line."""
-    return Bands(config.bands, config.band_from_hz, config.band_to_hz, config.sample_rate)
+    return Bands.even(config.bands, config.band_from_hz, config.band_to_hz, config.sample_rate)
 
 
 def equalizer_bands(config: CodecConfig) -> Bands:
-    """The same, but in place of the last one, which reaches to half the sample rate, HIGH_PARTS as wide as the
-    others."""
-    return level_bands(config).longer(HIGH_PARTS - 1)
+    """The same, but in place of the last one, which reaches to half the sample rate, HIGH_PARTS."""
+    return level_bands(config).longer(HIGH_PARTS - 1, HIGH_STEP_MEL)
 
 
 def analysis_weights(config: CodecConfig) -> tuple[Floats, Floats]:
-    """What measuring takes: windowed cosines and sines [2 * bins, WINDOW] of the bins in any band, cosines first; and
-    how much of each bin's power, summed over a frame's windows, is each band's of the equalizer [bands, bins]."""
-    time = np.arange(WINDOW)
-    part = equalizer_bands(config).shares_of_bins(WINDOW)
-    used = np.flatnonzero(part.sum(axis=0))
-    angle = 2 * np.pi * used[:, None] * time / WINDOW
-    taper = np.sin(np.pi * time / WINDOW)  # its square is a Hann window
-    waves = np.concatenate([np.cos(angle), -np.sin(angle)]) * taper
-    return waves.astype(np.float32), (part[:, used] * STEP / config.hop).astype(np.float32)
+    """What measuring takes: a window [WINDOW] that weighs what came last, and how much of each bin's power is each
+    band's of the equalizer [bands, WINDOW / 2 + 1]: together they are the mean square in the band."""
+    window = _window(WINDOW, FALL)
+    window *= np.sqrt(2 / WINDOW / np.square(window).sum())
+    return window.astype(np.float32), equalizer_bands(config).shares_of_bins(WINDOW).astype(np.float32)
 
 
 def emphasis_weights(config: CodecConfig) -> Floats:
@@ -137,7 +136,7 @@ def emphases(config: CodecConfig) -> Floats:
 
 def denoise_bands(config: CodecConfig) -> Bands:
     """Those in which noise is taken away."""
-    return Bands(config.denoise_bands, 50.0, 11_000.0, config.sample_rate, whole=True)
+    return Bands.even(config.denoise_bands, 50.0, 11_000.0, config.sample_rate, whole=True)
 
 
 def denoise_decays(config: CodecConfig) -> Doubles:
@@ -148,9 +147,14 @@ def denoise_decays(config: CodecConfig) -> Doubles:
 def denoise_weights(config: CodecConfig) -> tuple[Floats, Floats]:
     """What looking at a sound takes: a window [DENOISE_WINDOW] that weighs what came last, and means of a spectrum's
     powers in bands, without the constant part [bands, DENOISE_FFT / 2 + 1]."""
-    rise, fall = (np.arange(size) + 0.5 for size in (DENOISE_WINDOW - DENOISE_FALL, DENOISE_FALL))
-    window = np.concatenate([np.sin(np.pi / 2 * rise / len(rise)), np.cos(np.pi / 2 * fall / len(fall))])
+    window = _window(DENOISE_WINDOW, DENOISE_FALL)
     part = denoise_bands(config).shares_of_bins(DENOISE_FFT)
     part[:, 0] = 0
     window /= np.sqrt(np.square(window).sum())
     return window.astype(np.float32), (part / part.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _window(size: int, fall: int) -> Doubles:
+    """Rises by a quarter of a sine up to its last `fall` samples, in which it falls by a quarter of a cosine [size]."""
+    up, down = ((np.arange(count) + 0.5) / count for count in (size - fall, fall))
+    return np.concatenate([np.sin(np.pi / 2 * up), np.cos(np.pi / 2 * down)])

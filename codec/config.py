@@ -38,8 +38,8 @@ class CodecConfig:
     strides: tuple[int, ...] = (2, 4, 5, 8)
     channels: int = 16
     dimension: int = 256
-    code_dimension: int = 48
-    bands: int = 20
+    code_dimension: int = 64
+    bands: int = 36
     band_from_hz: float = 1000.0
     band_to_hz: float = 8500.0
     level_hidden: int = 64  # width of the network that corrects levels
@@ -109,5 +109,5 @@ class CodecConfig:
 
 PRESETS = {
     "base": CodecConfig(),
-    "large": CodecConfig(preset="large", channels=32, code_dimension=64),
+    "large": CodecConfig(preset="large", channels=32, code_dimension=80),
 }

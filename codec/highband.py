@@ -18,6 +18,7 @@ from codec.codebits import PacketError
 Parts = NDArray[np.float32]  # a number for each part, [HIGH_PARTS]
 
 HIGH_PARTS = 4
+HIGH_STEP_MEL = 100.0  # from one's center to the next
 # From each part to the next one, dB: near the least mean square over loud frames of the training material, but for the
 # first ones, which are for what ends there.
 STEPS_DB = (-20, -8, -3, 0, 3, 8), (-20, -10, -6, -3, 0, 2, 6), (-28, -15, -9, -6, -3, 0)
@@ -26,9 +27,10 @@ BYTES = 1
 USUAL = SHAPES.index((0, -3, -6))  # until something is said: the median of the training material
 CHANGED_DB, LEAST_CHANGED_DB, MOST_CHANGED_DB = 12.0, 3.0, 6.0  # see HighBandControl
 LATEST_FRAMES = 144  # after what was said last it is said again, for who came later or lost the packet
-AUDIBLE = 1e-5  # a power in all parts together, -60 dBFS
+LEAST_SHARE = 1e-3  # of the power: what has less is silent beside the others, and how silent need not be said
+AUDIBLE = 2.4e-9  # the mean square of all parts together, -86 dBFS
 
-_FAINTEST = 1e-9  # a power, beside which none is 0
+_FAINTEST = 2.4e-13  # a power, beside which none is 0
 
 
 def check(shape: int) -> None:
@@ -81,9 +83,9 @@ class HighBandControl:
         if not AUDIBLE <= whole < float("inf"):  # what was said is as good as anything
             return None
         changed = max(LEAST_CHANGED_DB, min(CHANGED_DB / n_q**0.5, MOST_CHANGED_DB)) * HIGH_PARTS / 10
-        away = 0.0
+        away, least = 0.0, LEAST_SHARE * whole
         for power, share in zip(heard, self._said, strict=True):
-            away += abs(log10((power + _FAINTEST) / (share * whole + _FAINTEST)))
+            away += abs(log10((power + least) / (share * whole + least)))
         if away <= changed and self._frames < LATEST_FRAMES:
             return None
         shape = nearest(np.array(heard, dtype=np.float32))

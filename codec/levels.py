@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from codec.bandfilter import BandFilter
 from codec.bands import (
@@ -18,7 +17,6 @@ from codec.bands import (
     LOUDNESS_EXPONENT,
     MOST_GAIN,
     SPECTRUM,
-    STEP,
     TAPS,
     WINDOW,
     analysis_weights,
@@ -33,27 +31,26 @@ from codec.highband import HIGH_PARTS
 class LevelAnalysis(nn.Module):
     """Powers in bands. Without weights that learn."""
 
-    waves: Tensor
+    window: Tensor
     weights: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.windows = config.hop // STEP
-        waves, weights = map(torch.from_numpy, analysis_weights(config))
-        self.register_buffer("waves", waves, persistent=False)
+        self.hop = config.hop
+        window, weights = map(torch.from_numpy, analysis_weights(config))
+        self.register_buffer("window", window, persistent=False)
         self.register_buffer("weights", weights, persistent=False)
 
     def initial_state(self, batch: int) -> Tensor:
-        return self.waves.new_zeros(batch, 1, WINDOW - STEP)
+        return self.window.new_zeros(batch, 1, WINDOW - self.hop)
 
     def step(self, pcm: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """pcm [B, 1, T * hop], state [B, 1, WINDOW - STEP] -> powers in the equalizer's bands [B, bands + 3, T], next
+        """pcm [B, 1, T * hop], state [B, 1, WINDOW - hop] -> powers in the equalizer's bands [B, bands + 3, T], next
         state."""
         pcm = torch.cat([state, pcm], dim=-1)
-        parts = F.conv1d(pcm, self.waves[:, None], stride=STEP).square()
-        parts = parts.reshape(*parts.shape[:2], -1, self.windows)
-        cosines, sines = parts.sum(dim=-1).chunk(2, dim=1)
-        return self.weights @ (cosines + sines), pcm[..., STEP - WINDOW :]
+        spectra = torch.fft.rfft(pcm[:, 0].unfold(-1, WINDOW, self.hop) * self.window)
+        powers = spectra.real.square() + spectra.imag.square()
+        return (powers @ self.weights.T).transpose(1, 2), pcm[..., self.hop - WINDOW :]
 
 
 def whole(powers: Tensor) -> Tensor:

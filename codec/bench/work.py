@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, STEP, TAPS, analysis_weights, equalizer_bands
+from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, TAPS, analysis_weights, equalizer_bands
 from codec.config import CodecConfig, search_paths
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
@@ -35,9 +35,8 @@ def _unit(config: CodecConfig, width: int, rows: int) -> Work:
 
 
 def _measuring(config: CodecConfig) -> Work:
-    """Powers in bands: windowed waves, their squares into bands. What all models share is no weight of one."""
-    waves, weights = analysis_weights(config)
-    return Work(waves.size * config.hop // STEP + weights.size)
+    """Powers in bands but for the transform before them. What all models share is no weight of one."""
+    return Work(analysis_weights(config)[1].size)
 
 
 def denoiser_work(config: CodecConfig) -> Work:

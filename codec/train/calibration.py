@@ -26,7 +26,7 @@ FRAMES = 225  # of a clip, 3 s
 LEVEL_DBFS = -34.0, -20.0
 SILENT = 0.003  # RMS of a clip that says nothing
 DRAWS = 10  # for each clip, at the most
-FAINTEST = 1e-6  # a power, beside which none is 0
+FAINTEST = 2.4e-10  # a power, beside which none is 0
 MOST = 1.5  # nepers, of one clip
 
 Floats = NDArray[np.float32]

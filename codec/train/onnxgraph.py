@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from onnx import TensorProto
+from torch import Tensor
 
 from codec import pitch
 from codec.bandfilter import BandFilter
@@ -27,7 +28,6 @@ from codec.bands import (
     LEAST_POWER,
     LOUDNESS_EXPONENT,
     MOST_GAIN,
-    STEP,
     WINDOW,
 )
 from codec.denoiser import Denoiser
@@ -47,10 +47,7 @@ class CodecGraph(StepGraphBuilder):
         before, after = self.state(1, DENOISE_WINDOW - denoiser.hop)
         seen = self.add("Concat", before, pcm, axis=3)
         self.slice(seen, denoiser.hop - DENOISE_WINDOW, 1 << 30, output=after)
-        waves = torch.fft.rfft(torch.diag(denoiser.window.double()), DENOISE_FFT).T
-        parts = self.add("Conv", seen, self.constant(torch.cat([waves.real, waves.imag]).float()[:, None, None]))
-        weights = torch.cat([denoiser.weights, denoiser.weights], dim=1)
-        powers = self.matrix(self.add("Mul", parts, parts), weights)
+        powers = self.in_bands(seen, denoiser.window, DENOISE_FFT, denoiser.weights)
         logs = self.add("Log", self.add("Add", powers, self.number(DENOISE_LEAST_POWER)))
         x = self.add("Div", self.add("Sub", logs, self.number(DENOISE_CENTER)), self.number(DENOISE_UNIT))
         own = len(self.states)
@@ -109,12 +106,16 @@ class CodecGraph(StepGraphBuilder):
 
     def powers(self, pcm: str, analysis: LevelAnalysis) -> str:
         """pcm [1, 1, 1, hop] -> in the equalizer's bands, [1, bands + 3, 1, 1]."""
-        before, after = self.state(1, WINDOW - STEP)
+        before, after = self.state(1, WINDOW - analysis.hop)
         pcm = self.add("Concat", before, pcm, axis=3)
-        self.slice(pcm, STEP - WINDOW, 1 << 30, output=after)
-        parts = self.add("Conv", pcm, self.constant(analysis.waves[:, None, None]), strides=[1, STEP])
-        sums = self.add("ReduceSum", self.add("Mul", parts, parts), self.constant([3]))
-        return self.matrix(sums, torch.cat([analysis.weights, analysis.weights], dim=1))
+        self.slice(pcm, analysis.hop - WINDOW, 1 << 30, output=after)
+        return self.in_bands(pcm, analysis.window, WINDOW, analysis.weights)
+
+    def in_bands(self, sound: str, window: Tensor, points: int, weights: Tensor) -> str:
+        """sound [1, 1, 1, window] -> of its spectrum of `points` the powers in bands [1, bands, 1, 1]."""
+        waves = torch.fft.rfft(torch.diag(window.double()), points).T
+        parts = self.add("Conv", sound, self.constant(torch.cat([waves.real, waves.imag]).float()[:, None, None]))
+        return self.matrix(self.add("Mul", parts, parts), torch.cat([weights, weights], dim=1))
 
     def whole(self, powers: str, bands: int) -> str:
         """[1, bands + 3, 1, 1] -> [1, bands, 1, 1]."""

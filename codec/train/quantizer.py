@@ -12,7 +12,7 @@ from codec.rvq import ResidualVectorQuantizer
 from codec.train.team import Team
 
 DECAY = 0.99  # of the moving averages that are the codebooks
-LEVEL_SHARE = 0.8  # of a learned number's deviation is what a level's is brought to: so it gets about its share of bits
+LEVEL_SHARE = 1.0  # of a learned number's deviation is what a level's is brought to: so it gets about its share of bits
 BALANCE_DECAY = 0.99  # of the moving averages of what learned numbers and levels vary by
 BALANCE_STEP = 0.01  # of how far their ratio's logarithm is from where it belongs is made up for in one update
 

@@ -39,13 +39,23 @@ class FilterSpec(ctypes.Structure):
     _fields_ = [*((name, c_int32) for name in ("bands", "taps", "fade")), ("cepstra", c_void_p)]
 
 
+class BandPowersSpec(ctypes.Structure):
+    """library.cpp's, field by field."""
+
+    _fields_ = [
+        *((name, c_int32) for name in ("bands", "window", "size")),
+        *((name, c_void_p) for name in ("taper", "weights")),
+    ]
+
+
 class LevelsSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
     _fields_ = [
-        *((name, c_int32) for name in ("bands", "parts", "bins", "window", "step", "windows", "hidden")),
+        *((name, c_int32) for name in ("bands", "parts", "hidden")),
         *((name, c_float) for name in ("one", "scale", "exponent", "least", "inaudible", "most_gain")),
-        *((name, c_void_p) for name in ("waves", "weights", "emphasis", "emphases", "offset")),
+        ("powers", BandPowersSpec),
+        *((name, c_void_p) for name in ("emphasis", "emphases", "offset")),
         *((name, c_void_p) for name in ("correction_weights", "correction_bias")),
         ("filter", FilterSpec),
     ]
@@ -76,9 +86,9 @@ class DenoiserSpec(ctypes.Structure):
 
     _fields_ = [
         ("stages", POINTER(StageSpec)),
-        *((name, c_int32) for name in ("count", "window", "size")),
+        ("count", c_int32),
         *((name, c_float) for name in ("least", "center", "unit", "most")),
-        *((name, c_void_p) for name in ("taper", "weights")),
+        ("powers", BandPowersSpec),
         ("maps", BandMapsSpec),
         ("filter", FilterSpec),
     ]
@@ -191,14 +201,15 @@ class Handle:
         def band_filter(shape: bands.Bands, taps: int, size: int) -> FilterSpec:
             return FilterSpec(shape.count, taps, bands.FADE, floats(shape.cepstrum_weights(taps, size)))
 
+        def band_powers(size: int, window: NDArray[np.float32], weights: NDArray[np.float32]) -> BandPowersSpec:
+            return BandPowersSpec(len(weights), len(window), size, floats(window), floats(weights))
+
         def levels() -> LevelsSpec:
-            waves, weights = bands.analysis_weights(config)
             return LevelsSpec(
-                *(config.bands, highband.HIGH_PARTS, weights.shape[1]),
-                *(bands.WINDOW, bands.STEP, config.hop // bands.STEP, config.level_hidden),
-                *(plan.one, plan.level_scale),
+                *(config.bands, highband.HIGH_PARTS, config.level_hidden, plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
-                *map(floats, (waves, weights, bands.emphasis_weights(config), bands.emphases(config))),
+                band_powers(bands.WINDOW, *bands.analysis_weights(config)),
+                *map(floats, (bands.emphasis_weights(config), bands.emphases(config))),
                 *map(floats, (plan.level_offset, *plan.correction)),
                 band_filter(bands.equalizer_bands(config), bands.TAPS, bands.SPECTRUM),
             )
@@ -218,9 +229,9 @@ class Handle:
         def denoiser() -> DenoiserSpec:
             return DenoiserSpec(
                 stages(plan.denoiser),
-                *(len(plan.denoiser), bands.DENOISE_WINDOW, bands.DENOISE_FFT),
-                *(bands.DENOISE_LEAST_POWER, bands.DENOISE_CENTER, bands.DENOISE_UNIT, bands.DENOISE_MOST),
-                *map(floats, bands.denoise_weights(config)),
+                *(len(plan.denoiser), bands.DENOISE_LEAST_POWER, bands.DENOISE_CENTER),
+                *(bands.DENOISE_UNIT, bands.DENOISE_MOST),
+                band_powers(bands.DENOISE_FFT, *bands.denoise_weights(config)),
                 band_maps(),
                 band_filter(bands.denoise_bands(config), bands.DENOISE_TAPS, bands.DENOISE_SPECTRUM),
             )

@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIBRARY = HERE / "libthinline.so"
 SOURCES = (
-    *("model.h", "vectors.h", "search.h", "entropy.h", "filter.h", "bandmaps.h", "denoiser.h", "levels.h"),
-    *("postfilter.h", "isa.cpp", "library.cpp"),
+    *("model.h", "vectors.h", "search.h", "entropy.h", "filter.h", "spectrum.h", "bandmaps.h", "denoiser.h"),
+    *("levels.h", "postfilter.h", "isa.cpp", "library.cpp"),
 )
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-Wall")
 AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512")

@@ -492,12 +492,12 @@ void put_channels(const Stage& stage, char* buffer, int first, const float* valu
 
 // pcm [hop] -> levels as they go over the line; `kept`: the samples before; `high`: the powers of the highest one's parts.
 void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* high, float* to) {
-    alignas(64) float samples[kMaxTaps + kMaxHop];
-    const int before = levels.window - levels.step;
-    __builtin_memcpy(samples, kept, before * sizeof(float));
-    __builtin_memcpy(samples + before, pcm, hop * sizeof(float));
-    __builtin_memcpy(kept, samples + hop, before * sizeof(float));
-    measure(levels, samples, to);
+    alignas(64) float sound[kMaxSpectrum];
+    const int before = levels.powers.window - hop;
+    __builtin_memcpy(sound, kept, before * sizeof(float));
+    __builtin_memcpy(sound + before, pcm, hop * sizeof(float));
+    __builtin_memcpy(kept, sound + hop, before * sizeof(float));
+    measure(levels.powers, sound, to);
     float* const parts = to + levels.bands - 1;
     for (int k = 0; k < levels.parts; ++k) high[k] = parts[k];
     for (int k = 1; k < levels.parts; ++k) parts[0] += parts[k];

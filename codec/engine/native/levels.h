@@ -1,27 +1,10 @@
 // Levels in bands: how they are measured, and the equalizer that gives them to a sound (codec/levels.py). See isa.cpp.
 #pragma once
 #include "filter.h"
+#include "spectrum.h"
 #include "vectors.h"
 
 namespace {
-
-// samples [window - step + hop], the older ones first -> powers in the filter's bands.
-inline void measure(const Levels& levels, const float* samples, float* powers) {
-    alignas(64) float bins[kMaxBins] = {};
-    for (int part = 0; part < 2 * levels.bins; part += kPanel) {  // all cosines, then all sines
-        Floats sums[kMaxWindows][kParts] = {};
-        const float* wave = levels.waves + part * levels.window;
-        for (int k = 0; k < levels.window; ++k, wave += kPanel)
-            for (int w = 0; w < kMaxWindows; ++w)
-                for (int p = 0; p < kParts; ++p)
-                    sums[w][p] += load(wave + p * kWidth) * samples[at_most(w, levels.windows - 1) * levels.step + k];
-        float* to = bins + part % levels.bins;
-        for (int w = 0; w < levels.windows; ++w)
-            for (int p = 0; p < kParts; ++p)
-                store(to + p * kWidth, load(to + p * kWidth) + sums[w][p] * sums[w][p]);
-    }
-    for (int b = 0; b < levels.filter.bands; ++b) powers[b] = dot(levels.weights + b * levels.bins, bins, levels.bins);
-}
 
 // A pointwise convolution of hidden [hidden], ELU before it -> [bands].
 inline void pointwise(const Levels& levels, const Pointwise& layer, const float* hidden, float* to) {
@@ -40,11 +23,11 @@ inline void part(const Levels& levels, const float* shares, float* logs) {
 
 // raw [hop], log powers in the filter's bands -> pcm [hop].
 inline void equalize(const Levels& levels, const float* raw, const float* wanted, KeptFilter& kept, float* pcm, int hop) {
-    alignas(64) float samples[kMaxTaps + kMaxHop], gains[kMaxBands];
-    const int before = levels.window - levels.step;
-    __builtin_memcpy(samples, kept.samples + levels.filter.taps - before, before * sizeof(float));
-    __builtin_memcpy(samples + before, raw, hop * sizeof(float));
-    measure(levels, samples, gains);
+    alignas(64) float sound[kMaxSpectrum], gains[kMaxBands];
+    const int before = levels.powers.window - hop;
+    __builtin_memcpy(sound, kept.samples + levels.filter.taps - before, before * sizeof(float));
+    __builtin_memcpy(sound + before, raw, hop * sizeof(float));
+    measure(levels.powers, sound, gains);
     for (int b = 0; b < levels.filter.bands; ++b) {
         const float gain = (wanted[b] - __builtin_logf(gains[b] + levels.inaudible)) / 2;
         gains[b] = clamped(gain, -levels.most_gain, levels.most_gain);

@@ -132,10 +132,16 @@ struct FilterSpec {
     const float* cepstra;
 };
 
+struct BandPowersSpec {
+    int32_t bands, window, size;
+    const float *taper, *weights;  // [window], [bands][size / 2 + 1]
+};
+
 struct LevelsSpec {
-    int32_t bands, parts, bins, window, step, windows, hidden;
+    int32_t bands, parts, hidden;
     float one, scale, exponent, least, inaudible, most_gain;
-    const float *waves, *weights, *emphasis, *emphases, *offset;
+    BandPowersSpec powers;
+    const float *emphasis, *emphases, *offset;
     const float *correction_weights, *correction_bias;
     FilterSpec filter;
 };
@@ -154,9 +160,9 @@ struct BandMapsSpec {
 
 struct DenoiserSpec {
     const StageSpec* stages;
-    int32_t count, window, size;
+    int32_t count;
     float least, center, unit, most;
-    const float *taper, *weights;
+    BandPowersSpec powers;
     BandMapsSpec maps;
     FilterSpec filter;
 };
@@ -383,23 +389,25 @@ struct Handle {
         return made;
     }
 
+    BandPowers band_powers(const BandPowersSpec& spec) {
+        const int half = spec.size / 2, bins = (half + kPanel) / kPanel * kPanel;
+        float* weights = arena.take<float>(size_t(spec.bands) * bins);
+        for (int b = 0; b < spec.bands; ++b)
+            memcpy(weights + b * bins, spec.weights + b * (half + 1), (half + 1) * sizeof(float));
+        float *cosines = arena.take<float>(half), *sines = arena.take<float>(half);
+        for (int k = 0; k < half; ++k) {
+            const double angle = M_PI * k / half;
+            cosines[k] = float(cos(angle)), sines[k] = float(sin(angle));
+        }
+        const float* taper = copy(spec.taper, spec.window, spec.window);
+        return {spec.bands, spec.window, spec.size, bins, taper, weights, cosines, sines};
+    }
+
     Levels levels(const LevelsSpec& spec, int quantizers) {
-        const int panels = (spec.bins + kPanel - 1) / kPanel, bins = panels * kPanel;
-        Levels made{spec.bands, spec.parts, bins, spec.window, spec.step, spec.windows, spec.hidden, spec.one};
+        Levels made{spec.bands, spec.parts, spec.hidden, spec.one};
         made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
         made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
-        float* waves = arena.take<float>(size_t(2) * bins * spec.window);
-        float* weights = arena.take<float>(size_t(spec.filter.bands) * bins);
-        for (int bin = 0; bin < spec.bins; ++bin) {
-            for (int part = 0; part < 2; ++part)
-                for (int k = 0; k < spec.window; ++k) {
-                    const size_t panel = part * panels + bin / kPanel;
-                    waves[(panel * spec.window + k) * kPanel + bin % kPanel] =
-                        spec.waves[(size_t(part) * spec.bins + bin) * spec.window + k];
-                }
-            for (int b = 0; b < spec.filter.bands; ++b) weights[b * bins + bin] = spec.weights[b * spec.bins + bin];
-        }
-        made.waves = waves, made.weights = weights;
+        made.powers = band_powers(spec.powers);
         made.emphasis = copy(spec.emphasis, size_t(spec.bands) * spec.bands, size_t(spec.bands) * spec.bands);
         made.emphases = copy(spec.emphases, quantizers, quantizers);
         made.offset = copy(spec.offset, spec.bands, spec.bands);
@@ -433,18 +441,8 @@ struct Handle {
     }
 
     Denoiser denoiser(const DenoiserSpec& spec) {
-        const int half = spec.size / 2, bins = (half + kPanel) / kPanel * kPanel, bands = spec.filter.bands;
-        Denoiser made{network(spec.stages, spec.count), spec.window, spec.size, bins};
+        Denoiser made{network(spec.stages, spec.count), band_powers(spec.powers)};
         made.least = spec.least, made.center = spec.center, made.unit = spec.unit, made.most = spec.most;
-        float* weights = arena.take<float>(size_t(bands) * bins);
-        for (int b = 0; b < bands; ++b) memcpy(weights + b * bins, spec.weights + b * (half + 1), (half + 1) * sizeof(float));
-        float *cosines = arena.take<float>(half), *sines = arena.take<float>(half);
-        for (int k = 0; k < half; ++k) {
-            const double angle = M_PI * k / half;
-            cosines[k] = float(cos(angle)), sines[k] = float(sin(angle));
-        }
-        made.taper = copy(spec.taper, spec.window, spec.window);
-        made.weights = weights, made.cosines = cosines, made.sines = sines;
         made.maps = band_maps(spec.maps), made.filter = filter(spec.filter);
         return made;
     }

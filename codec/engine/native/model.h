@@ -21,10 +21,10 @@ constexpr int kChunk = 32;  // rows that go through a stage together
 constexpr int kWordSteps = 8;  // numbers of an entry in a word of 32 bits: 0 to 3 in the lower halves of its bytes, then 4 to 7
 constexpr float kMiddle = 7.5f;  // between the greatest and the least step of four bits
 
-constexpr int kMaxBands = 64, kMaxBins = 128, kMaxWindows = 5, kMaxHop = 320;  // of levels
+constexpr int kMaxBands = 64, kMaxHop = 320;  // of levels
 constexpr int kMaxParts = 4;  // of the highest band
 constexpr int kMaxTaps = 256;  // of a filter with gains in bands
-constexpr int kMaxSpectrum = 1024;  // that the denoiser looks at
+constexpr int kMaxSpectrum = 1024;  // points, in which powers are measured
 constexpr int kMaxMaps = 32, kMaxMapLayers = 8, kMaxTold = 8;  // of what it makes of each band
 constexpr int kMaxHistory = 512, kMaxDecimated = 224, kMaxLag = 112;  // of the postfilter
 
@@ -102,14 +102,21 @@ struct BandFilter {
     const float *rising, *fading;  // [fade]: shares of this frame's filter and of the last one's
 };
 
+// How powers in bands are measured: a window of sound, its spectrum, means of that.
+struct BandPowers {
+    int bands, window, size, bins;  // samples; points of their spectrum; of these, the ones in bands, filled up
+    const float* taper;    // [window]
+    const float* weights;  // [bands][bins]: of a bin's power in a band's
+    const float *cosines, *sines;  // [size / 2], of a whole turn's first half
+};
+
 // Levels in bands, and the network that corrects them: its first convolution is outputs aside of the decoder's first stage.
 // Measured and equalized are bands of which the last `parts` are the highest one whose level goes over the line.
 struct Levels {
-    int bands, parts, bins, window, step, windows, hidden;  // bins filled up to a multiple of kPanel
+    int bands, parts, hidden;
     float one;  // what stands beside the codes for a bias
     float scale, exponent, least, inaudible, most_gain;
-    const float* waves;    // [2 * bins / kPanel][window][kPanel]
-    const float* weights;  // [filter's bands][bins]: of a bin's power in a band's
+    BandPowers powers;
     const float* emphasis;  // [bands][bands]: from log powers to what is added to them,
     const float* emphases;  // [quantizers]: times this
     const float* offset;   // [bands]
@@ -138,11 +145,8 @@ struct BandMaps {
 // The denoiser before the encoder: its network reads the powers in bands of a window, and says gains.
 struct Denoiser {
     Network network;
-    int window, size, bins;  // samples; points of their spectrum; of these, the ones in bands, filled up
+    BandPowers powers;
     float least, center, unit, most;
-    const float* taper;    // [window]
-    const float* weights;  // [bands][bins]: of a bin's power in a band's
-    const float *cosines, *sines;  // [size / 2], of a whole turn's first half
     BandMaps maps;
     BandFilter filter;
 };
@@ -181,7 +185,7 @@ struct KeptPitch {
 struct KeptEncoder {
     KeptFilter filter;                // the denoiser's
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
-    float measured[kMaxTaps];         // and for levels
+    float measured[kMaxSpectrum];     // and for levels
     float high[kMaxParts];            // powers of the highest band's parts in the last frame
 };
 
