@@ -8,14 +8,26 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from codec.config import search_paths
 from codec.engine.base import Codes
 from codec.entropy import CodeModel, CodeNetworks
-from codec.weights import WeightsError
+from codec.weights import Weights, WeightsError
 
 Vector = NDArray[np.float32]
 Model = TypeVar("Model", bound=CodeModel)
+
+
+def tensors_of(weights: Weights) -> dict[str, NDArray[Any]]:
+    """By name. Raises WeightsError where they have no codebooks, or others than the codec has: of another version."""
+    tensors, config = load_file(weights.file("model.safetensors")), weights.config
+    wanted, name = (config.quantizers, config.codebook_size, config.code_dimension), "quantizer.codebooks"
+    if name not in tensors:
+        raise WeightsError(f"the tensors do not fit preset {config.preset}: {name!r} is missing")
+    if (shape := tensors[name].shape) != wanted:
+        raise WeightsError(f"the tensors do not fit preset {config.preset}: {name} are {shape}, not {wanted}")
+    return tensors
 
 
 def code_model_of(tensors: Mapping[str, NDArray[Any]], kind: type[Model]) -> Model:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from codec.bands import emphases
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
-from codec.engine.codebooks import Codebooks, code_model_of
+from codec.engine.codebooks import Codebooks, code_model_of, tensors_of
 from codec.entropy import CodeModel
 from codec.highband import USUAL_SHARES, Parts
 from codec.pitch import most_shares
@@ -56,7 +55,7 @@ class OnnxEngine:
         self._encoder = StepGraph(str(weights.file("encoder.onnx")), ("pcm", "denoise"))
         self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z", "emphasis", "most_share", "shares"))
         self._emphases, self._most_shares = emphases(weights.config), most_shares(weights.config)
-        tensors = load_file(weights.file("model.safetensors"))
+        tensors = tensors_of(weights)
         self._codebooks = Codebooks(tensors["quantizer.codebooks"])
         self.code_model = code_model_of(tensors, CodeModel)
 

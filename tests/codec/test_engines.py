@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from codec.audiofile import read_audio
 from codec.engine import ENGINES, load_engine
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.torch import TorchEngine
 from codec.highband import SHAPES, SHARES
-from codec.weights import MANIFEST, shipped
+from codec.weights import MANIFEST, shipped, write_manifest
 from tests.codec.steps import decoded, encoded
 
 SECONDS = 2
@@ -180,6 +181,17 @@ def test_a_changed_file_is_refused(copied: Path, name: str) -> None:
     (copied / name).write_bytes(content)
     with pytest.raises(EngineError, match=rf"{name} is damaged"):
         load_engine(weights=copied)
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_weights_of_another_version_are_refused(copied: Path, name: str) -> None:
+    """With fewer levels in codebooks, as before decision 30."""
+    path = copied / "model.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | {"quantizer.codebooks": np.ascontiguousarray(tensors["quantizer.codebooks"][..., :48])}, path)
+    write_manifest(copied, "base")
+    with pytest.raises(EngineError, match=r"do not fit preset base: .*quantizer\.codebooks"):
+        load_engine(name, weights=copied)
 
 
 def test_a_missing_file_is_refused(copied: Path) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
-from codec.engine.codebooks import code_model_of
+from codec.engine.codebooks import code_model_of, tensors_of
 from codec.engine.native.binding import Handle, instruction_sets, open_library
 from codec.engine.native.build import LIBRARY
 from codec.engine.native.plan import plan
@@ -65,7 +64,7 @@ class NativeEngine:
         sets = instruction_sets(library)
         self.config, self.model_id, self.precision = weights.config, weights.model_id, precision
         self.instruction_set = choose_set(sets, instruction_set, precision)
-        tensors = load_file(weights.file("model.safetensors"))
+        tensors = tensors_of(weights)
         try:
             planned = plan(weights.config, tensors)
         except KeyError as error:
