@@ -208,6 +208,7 @@ def test_a_run_with_networks_of_other_sizes_is_refused(
     tiny_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Trainer(RECIPE, tiny_corpus, tmp_path).save()
-    monkeypatch.setitem(PRESETS, "base", replace(PRESETS["base"], code_dimension=64))
+    base = PRESETS["base"]
+    monkeypatch.setitem(PRESETS, "base", replace(base, code_dimension=base.code_dimension + 16))
     with pytest.raises(TrainingError, match=r"the model of .* of other sizes"):
         Trainer(RECIPE, tiny_corpus, tmp_path).resume()
