@@ -7,14 +7,6 @@
 
 namespace {
 
-// The frame [hop] and, in `seen`, the samples before it -> sound [window].
-inline void listen(const Denoiser& denoiser, const float* pcm, int hop, float* seen, float* sound) {
-    const int before = denoiser.powers.window - hop;
-    __builtin_memcpy(sound, seen, before * sizeof(float));
-    __builtin_memcpy(sound + before, pcm, hop * sizeof(float));
-    __builtin_memcpy(seen, sound + hop, before * sizeof(float));
-}
-
 // sound [size], of which the window is filled and used up -> loudness and powers in bands.
 inline void look(const Denoiser& denoiser, float* sound, float* loudness, float* in_bands) {
     measure(denoiser.powers, sound, in_bands);

@@ -493,10 +493,7 @@ void put_channels(const Stage& stage, char* buffer, int first, const float* valu
 // pcm [hop] -> levels as they go over the line; `kept`: the samples before; `high`: the powers of the highest one's parts.
 void measure_levels(const Levels& levels, const float* pcm, int hop, float* kept, float* high, float* to) {
     alignas(64) float sound[kMaxSpectrum];
-    const int before = levels.powers.window - hop;
-    __builtin_memcpy(sound, kept, before * sizeof(float));
-    __builtin_memcpy(sound + before, pcm, hop * sizeof(float));
-    __builtin_memcpy(kept, sound + hop, before * sizeof(float));
+    listen(levels.powers, pcm, hop, kept, sound);
     measure(levels.powers, sound, to);
     float* const parts = to + levels.bands - 1;
     for (int k = 0; k < levels.parts; ++k) high[k] = parts[k];
@@ -535,7 +532,7 @@ void denoise_streams(const Model& model, Scratch* scratch, int count, const Enco
     const int bands = denoiser.filter.bands;
     int running = 0;
     for (int i = 0; i < count; ++i) {
-        listen(denoiser, call.pcm[i], model.hop, kept[i]->seen, sound);
+        listen(denoiser.powers, call.pcm[i], model.hop, kept[i]->seen, sound);
         if (!(call.denoise[i] > 0)) continue;
         streams[running] = stream_of(scratch[running], call.states[i] + model.encoder.state_bytes);
         look(denoiser, sound, values, powers);

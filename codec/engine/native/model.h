@@ -185,7 +185,7 @@ struct KeptPitch {
 struct KeptEncoder {
     KeptFilter filter;                // the denoiser's
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
-    float measured[kMaxSpectrum];     // and for levels
+    float measured[kMaxTaps];         // and for levels
     float high[kMaxParts];            // powers of the highest band's parts in the last frame
 };
 

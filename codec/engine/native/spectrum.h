@@ -38,6 +38,14 @@ inline void spectrum_powers(const BandPowers& shape, float* sound, float* powers
     }
 }
 
+// The frame [hop] and, in `seen`, the samples before it -> sound [window].
+inline void listen(const BandPowers& shape, const float* pcm, int hop, float* seen, float* sound) {
+    const int before = shape.window - hop;
+    __builtin_memcpy(sound, seen, before * sizeof(float));
+    __builtin_memcpy(sound + before, pcm, hop * sizeof(float));
+    __builtin_memcpy(seen, sound + hop, before * sizeof(float));
+}
+
 // sound [size], of which the window is filled and used up -> powers in bands.
 inline void measure(const BandPowers& shape, float* sound, float* in_bands) {
     alignas(64) float powers[kMaxSpectrum / 2 + kPanel] = {};
