@@ -15,6 +15,7 @@ from codec.highband import HIGH_PARTS, HIGH_STEP_MEL
 WINDOW = 512  # samples that end with the frame, whose levels are measured; they fade out in the last FALL
 FALL = 64
 TAPS = 192  # of the equalizer's filter
+PASSES = 2  # of the equalizer, each measuring what the one before made (docs/decisions/0032)
 SPECTRUM = 1024  # points of the discrete spectra in which it is built
 FADE = 64  # samples in which a frame's filter, of any kind, takes over from the last one's
 LOUDNESS_EXPONENT = 0.15  # of a power, on the line: what is faint gets coarse steps, as in the ear (|X|^0.3)

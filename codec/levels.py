@@ -16,6 +16,7 @@ from codec.bands import (
     LEAST_POWER,
     LOUDNESS_EXPONENT,
     MOST_GAIN,
+    PASSES,
     SPECTRUM,
     TAPS,
     WINDOW,
@@ -84,9 +85,10 @@ def log_powers(levels: Tensor) -> Tensor:
 
 
 class Equalizer(nn.Module):
-    """Brings a sound to wanted powers in bands, without delay. Without weights that learn."""
+    """Brings a sound to wanted powers in bands, without delay: twice, for what a filter makes of a sound whose frames
+    before it were filtered, too, is known only afterwards. Without weights that learn."""
 
-    states = 3
+    pass_states = 3
     emphasis: Tensor
     emphases: Tensor
 
@@ -97,23 +99,35 @@ class Equalizer(nn.Module):
         self.register_buffer("emphasis", torch.from_numpy(emphasis_weights(config)), persistent=False)
         self.register_buffer("emphases", torch.from_numpy(emphases(config)), persistent=False)
 
-    def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    def initial_state(self, batch: int) -> tuple[Tensor, ...]:
+        """Those of its passes, one after the other."""
+        return self.pass_state(batch) * PASSES
+
+    def pass_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """The analysis's; the filter's."""
         return self.analysis.initial_state(batch), *self.filter.initial_state(batch)
 
     def step(self, pcm: Tensor, wanted: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """pcm [B, 1, T * hop], log powers [B, bands + 3, T], state -> pcm as wanted, next state."""
-        gains, analysis = self.gains(pcm, wanted, state[0])
-        pcm, kept = self.filter.step(pcm, gains, state[1:])
-        return pcm, (analysis, *kept)
+        after, total = list[Tensor](), torch.zeros_like(wanted)
+        for begin in range(0, len(state), self.pass_states):
+            analysis, *kept = state[begin : begin + self.pass_states]
+            gains, analysis = self.gains(pcm, wanted, analysis, total)
+            pcm, filtered = self.filter.step(pcm, gains, tuple(kept))
+            total = total + gains
+            after += [analysis, *filtered]
+        return pcm, tuple(after)
 
     def emphasised(self, levels: Tensor, n_q: int) -> Tensor:
         """Log powers [B, bands, T], the number of quantizers -> with formants that stand out. Training goes without:
         its aim is the original."""
         return levels + self.emphases[n_q - 1] * (self.emphasis @ levels)
 
-    def gains(self, pcm: Tensor, wanted: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """pcm [B, 1, T * hop], log powers [B, bands + 3, T], the analysis's state -> log gains, as many; its next
-        state."""
+    def gains(
+        self, pcm: Tensor, wanted: Tensor, state: Tensor, before: Tensor | float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """pcm [B, 1, T * hop], log powers [B, bands + 3, T], the analysis's state, gains of the passes before -> log
+        gains, as many, with those at most MOST_GAIN; its next state."""
         powers, state = self.analysis.step(pcm, state)
-        return ((wanted - torch.log(powers + INAUDIBLE)) / 2).clamp(-MOST_GAIN, MOST_GAIN), state
+        gains = (wanted - torch.log(powers + INAUDIBLE)) / 2
+        return (gains + before).clamp(-MOST_GAIN, MOST_GAIN) - before, state

@@ -22,13 +22,23 @@ class SoundStream(nn.Module):
         self.decoder = Decoder(config)
 
     def encoder_state(self, batch: int) -> State:
-        """Before the first frame of `encode_step`: the denoiser's, then the encoder's."""
+        """Before the first frame of `encode_step`: the quantizer's, then those of `embed_step`."""
+        return (self.quantizer.initial_state(batch), *self.embedding_state(batch))
+
+    def embedding_state(self, batch: int) -> State:
+        """The denoiser's, then the encoder's."""
         return (*self.denoiser.initial_state(batch), *self.encoder.initial_state(batch))
+
+    def decoder_state(self, batch: int) -> State:
+        """Before the first frame of `decode_step`: the quantizer's, then the decoder's."""
+        return (self.quantizer.initial_state(batch), *self.decoder.initial_state(batch))
 
     def encode_step(self, pcm: Tensor, n_q: int, denoise: Tensor, state: State) -> tuple[Tensor, State]:
         """pcm [B, 1, T * hop], denoise [B, T] from 0 (off) to 1 (on), state -> codes [B, n_q, T], next state."""
-        z, state = self.embed_step(pcm, denoise, state)
-        return self.quantizer.encode(z, n_q), state
+        last, *rest = state
+        z, after = self.embed_step(pcm, denoise, tuple(rest))
+        codes, last = self.quantizer.encode(z, n_q, last)
+        return codes, (last, *after)
 
     def embed_step(self, pcm: Tensor, denoise: Tensor, state: State) -> tuple[Tensor, State]:
         """The same up to the embeddings [B, D, T] that the quantizer gets."""
@@ -39,7 +49,10 @@ class SoundStream(nn.Module):
 
     def decode_step(self, codes: Tensor, state: State, shares: Tensor | None = None) -> tuple[Tensor, State]:
         """codes [B, n_q, T], state, shares as the decoder has them -> pcm [B, 1, T * hop], next state."""
-        return self.decoder.step(self.quantizer.decode(codes), codes.shape[1], state, shares)
+        last, *rest = state
+        z, last = self.quantizer.decode(codes, last)
+        pcm, after = self.decoder.step(z, codes.shape[1], tuple(rest), shares)
+        return pcm, (last, *after)
 
     def encode(self, pcm: Tensor, n_q: int, denoise: float = 0.0) -> Tensor:
         """A whole clip, pcm [B, 1, T * hop] -> codes [B, n_q, T]."""
@@ -48,7 +61,7 @@ class SoundStream(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """A whole clip, codes [B, n_q, T] -> pcm [B, 1, T * hop]."""
-        return self.decode_step(codes, self.decoder.initial_state(codes.shape[0]))[0]
+        return self.decode_step(codes, self.decoder_state(codes.shape[0]))[0]
 
 
 def misfit(error: Exception) -> str:

@@ -13,11 +13,13 @@ class ResidualVectorQuantizer(nn.Module):
     """Embeddings to codes and back. Each quantizer codes what the ones before it left over.
 
     One projection stands before all quantizers and one back after them (docs/decisions). It leaves levels alone: they
-    stand beside what is projected, on a scale that says how many bits they get. What says how likely codes are
-    (codec/entropy.py) is kept here, too.
+    stand beside what is projected, on a scale that says how many bits they get. What the frame before makes likely,
+    number by number, is not coded (docs/decisions/0031): `last`, of each stream, is what its frame before came to,
+    [B, d]. What says how likely codes are (codec/entropy.py) is kept here, too.
     """
 
     codebooks: Tensor
+    prediction: Tensor
     level_offset: Tensor
     level_scale: Tensor
 
@@ -28,6 +30,7 @@ class ResidualVectorQuantizer(nn.Module):
         self.project_out = nn.Conv1d(config.code_dimension, config.dimension, 1)
         shape = (config.quantizers, config.codebook_size, config.code_dimension)
         self.register_buffer("codebooks", torch.randn(shape) / config.code_dimension**0.5)
+        self.register_buffer("prediction", torch.zeros(config.code_dimension))  # of a number in the frame before
         self.register_buffer("level_offset", torch.zeros(config.bands))
         self.register_buffer("level_scale", torch.ones(()))
         for name, value in CodeNetworks.untaught(*shape)._asdict().items():
@@ -64,14 +67,27 @@ class ResidualVectorQuantizer(nn.Module):
             codes = torch.cat([codes.gather(1, path[..., None].expand(-1, -1, quantizer)), code[..., None]], dim=2)
         return codes[:, 0]
 
-    def encode(self, z: Tensor, n_q: int) -> Tensor:
-        """z [B, D, T] -> codes [B, n_q, T]."""
-        projected = self.project(z)
-        batch, _, frames = projected.shape
-        codes = self.search(projected.transpose(1, 2).reshape(batch * frames, -1), n_q)
-        return codes.reshape(batch, frames, n_q).transpose(1, 2)
+    def initial_state(self, batch: int) -> Tensor:
+        """`last` before the first frame."""
+        return self.codebooks.new_zeros(batch, self.codebooks.shape[2])
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """codes [B, n_q, T], any n_q -> z [B, D, T]."""
-        entries = torch.stack([self.codebooks[q][codes[:, q]] for q in range(codes.shape[1])])
-        return self.project_back(entries.sum(dim=0).transpose(1, 2))
+    def encode(self, z: Tensor, n_q: int, last: Tensor) -> tuple[Tensor, Tensor]:
+        """z [B, D, T], last -> codes [B, n_q, T], next last."""
+        codes = list[Tensor]()
+        for vectors in self.project(z).unbind(dim=2):
+            expected = self.prediction * last
+            codes.append(self.search(vectors - expected, n_q))
+            last = expected + self.entries(codes[-1])
+        return torch.stack(codes, dim=2), last
+
+    def decode(self, codes: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """codes [B, n_q, T], any n_q, last -> z [B, D, T], next last."""
+        found = list[Tensor]()
+        for frame in codes.unbind(dim=2):
+            last = self.prediction * last + self.entries(frame)
+            found.append(last)
+        return self.project_back(torch.stack(found, dim=2)), last
+
+    def entries(self, codes: Tensor) -> Tensor:
+        """codes [N, n_q] -> the sum of their entries [N, d]."""
+        return torch.stack([self.codebooks[q][code] for q, code in enumerate(codes.T)]).sum(dim=0)

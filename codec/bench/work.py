@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, TAPS, analysis_weights, equalizer_bands
+from codec.bands import DENOISE_FFT, DENOISE_MEANS, DENOISE_TAPS, FADE, PASSES, TAPS, analysis_weights, equalizer_bands
 from codec.config import CodecConfig, search_paths
 from codec.pitch import LOWPASS_TAPS, MOST_LAG
 from codec.pitch import WINDOW as PITCH_WINDOW
@@ -76,8 +76,8 @@ def search_work(config: CodecConfig, n_q: int) -> Work:
 
 
 def decoder_work(config: CodecConfig) -> Work:
-    """From the projected embedding on, finding the pitch, and the equalizer with its filter, and with the last one's
-    where it fades, too."""
+    """From the projected embedding on, finding the pitch, and the passes of the equalizer with their filters, and
+    with the last ones' where they fade, too."""
     rows, width = 1, config.channels << len(config.strides)
     work = _convolution(config.code_dimension, config.dimension, 1, rows)
     work += _convolution(config.dimension, width, config.kernel, rows)
@@ -88,10 +88,12 @@ def decoder_work(config: CodecConfig) -> Work:
         rows *= stride
         for _ in config.dilations:
             work += _unit(config, width, rows)
-    work += _measuring(config) + _convolution(config.bands, config.level_hidden, config.kernel, 1)
+    work += _convolution(config.bands, config.level_hidden, config.kernel, 1)
     work += _convolution(config.level_hidden, config.bands, 1, 1)
     work += Work((PITCH_WINDOW + MOST_LAG) * LOWPASS_TAPS + (MOST_LAG + 1) * PITCH_WINDOW)
-    work += Work(config.bands * config.bands + equalizer_bands(config).count * TAPS + TAPS * (config.hop + FADE))
+    work += Work(config.bands * config.bands)
+    for _ in range(PASSES):
+        work += _measuring(config) + Work(equalizer_bands(config).count * TAPS + TAPS * (config.hop + FADE))
     return work + _convolution(width, 1, config.kernel, rows)
 
 

@@ -22,11 +22,15 @@ Model = TypeVar("Model", bound=CodeModel)
 def tensors_of(weights: Weights) -> dict[str, NDArray[Any]]:
     """By name. Raises WeightsError where they have no codebooks, or others than the codec has: of another version."""
     tensors, config = load_file(weights.file("model.safetensors")), weights.config
-    wanted, name = (config.quantizers, config.codebook_size, config.code_dimension), "quantizer.codebooks"
-    if name not in tensors:
-        raise WeightsError(f"the tensors do not fit preset {config.preset}: {name!r} is missing")
-    if (shape := tensors[name].shape) != wanted:
-        raise WeightsError(f"the tensors do not fit preset {config.preset}: {name} are {shape}, not {wanted}")
+    wanted = {
+        "quantizer.codebooks": (config.quantizers, config.codebook_size, config.code_dimension),
+        "quantizer.prediction": (config.code_dimension,),
+    }
+    for name, shape in wanted.items():
+        if name not in tensors:
+            raise WeightsError(f"the tensors do not fit preset {config.preset}: {name!r} is missing")
+        if (found := tensors[name].shape) != shape:
+            raise WeightsError(f"the tensors do not fit preset {config.preset}: {name} are {found}, not {shape}")
     return tensors
 
 
@@ -40,15 +44,31 @@ def code_model_of(tensors: Mapping[str, NDArray[Any]], kind: type[Model]) -> Mod
 
 
 class Codebooks:
-    """Codebooks [Q, K, d], kept twice: entries for decoding, columns for the search."""
+    """Codebooks [Q, K, d], kept twice: entries for decoding, columns for the search; and what of each number of a frame
+    is expected in the next [d]. `last` is what a stream's frame before came to, [d]."""
 
-    def __init__(self, entries: NDArray[np.float32]) -> None:
+    def __init__(self, entries: NDArray[np.float32], prediction: Vector) -> None:
+        self.prediction = np.asarray(prediction, dtype=np.float32)
         self.entries = np.ascontiguousarray(entries, dtype=np.float32)
         self.columns = np.ascontiguousarray(self.entries.transpose(0, 2, 1))
         self.half_norms = np.square(self.entries).sum(axis=2) / 2
 
-    def encode(self, z: Vector, n_q: int) -> Codes:
-        """Projected embedding z [d] -> codes [n_q]: of all entries after each of the paths kept so far, the
+    def initial_state(self) -> Vector:
+        """`last` before the first frame."""
+        return np.zeros_like(self.prediction)
+
+    def encode(self, z: Vector, n_q: int, last: Vector) -> tuple[Codes, Vector]:
+        """Projected embedding z [d], last -> codes [n_q], next last."""
+        codes = self.search(z - self.prediction * last, n_q)
+        return codes, self.decode(codes, last)
+
+    def decode(self, codes: Codes, last: Vector) -> Vector:
+        """codes [n_q], last -> projected embedding [d], which is the next last."""
+        z: Vector = self.prediction * last + self.entries[np.arange(len(codes)), codes].sum(axis=0)
+        return z
+
+    def search(self, z: Vector, n_q: int) -> Codes:
+        """What is to be coded [d] -> codes [n_q]: of all entries after each of the paths kept so far, the
         search_paths(n_q) that leave least go on, at last the best."""
         left = z[None]
         codes: NDArray[np.int16] = np.empty((1, 0), dtype=np.int16)
@@ -61,11 +81,6 @@ class Codebooks:
             codes = np.column_stack([codes[path], code.astype(np.int16)])
         found: Codes = codes[0]
         return found
-
-    def decode(self, codes: Codes) -> Vector:
-        """codes [n_q] -> projected embedding [d]."""
-        z: Vector = self.entries[np.arange(len(codes)), codes].sum(axis=0)
-        return z
 
 
 def _least(values: Vector, count: int) -> NDArray[np.intp]:

@@ -56,29 +56,31 @@ class OnnxEngine:
         self._decoder = StepGraph(str(weights.file("decoder.onnx")), ("z", "emphasis", "most_share", "shares"))
         self._emphases, self._most_shares = emphases(weights.config), most_shares(weights.config)
         tensors = tensors_of(weights)
-        self._codebooks = Codebooks(tensors["quantizer.codebooks"])
+        self._codebooks = Codebooks(tensors["quantizer.codebooks"], tensors["quantizer.prediction"])
         self.code_model = code_model_of(tensors, CodeModel)
 
     def encoder_state(self) -> Tensors:
-        return self._encoder.initial_state()
+        return [self._codebooks.initial_state(), *self._encoder.initial_state()]
 
     def encode(self, pcm: Pcm, n_q: int, denoise: float, state: Tensors) -> tuple[Codes, Tensors]:
         feeds = {"pcm": pcm.reshape(1, 1, 1, -1), "denoise": np.full((1, 1, 1, 1), denoise, dtype=np.float32)}
-        z, state = self._encoder.run(feeds, state)
-        return self._codebooks.encode(z.reshape(-1), n_q), state
+        z, after = self._encoder.run(feeds, state[1:])
+        codes, last = self._codebooks.encode(z.reshape(-1), n_q, state[0])
+        return codes, [last, *after]
 
     def high_powers(self, state: Tensors) -> Parts:
         return state[-1].reshape(-1)
 
     def decoder_state(self) -> Tensors:
-        return self._decoder.initial_state()
+        return [self._codebooks.initial_state(), *self._decoder.initial_state()]
 
     def decode(self, codes: Codes, state: Tensors, shares: Parts = USUAL_SHARES) -> tuple[Pcm, Tensors]:
         emphasis, most_share = self._emphases[len(codes) - 1], self._most_shares[len(codes) - 1]
-        numbers = {"z": self._codebooks.decode(codes), "emphasis": emphasis, "most_share": most_share, "shares": shares}
+        z = self._codebooks.decode(codes, state[0])
+        numbers = {"z": z, "emphasis": emphasis, "most_share": most_share, "shares": shares}
         feeds = {name: values.reshape(1, -1, 1, 1) for name, values in numbers.items()}
-        pcm, state = self._decoder.run(feeds, state)
-        return pcm.reshape(-1), state
+        pcm, after = self._decoder.run(feeds, state[1:])
+        return pcm.reshape(-1), [z, *after]
 
     def encode_many(self, steps: Sequence[EncodeStep]) -> list[tuple[Codes, Tensors]]:
         return [self.encode(*step) for step in steps]

@@ -46,7 +46,7 @@ class TorchEngine:
         return np.asarray(state[-1][0].numpy(), dtype=np.float32)
 
     def decoder_state(self) -> State:
-        return self.model.decoder.initial_state(1)
+        return self.model.decoder_state(1)
 
     @torch.inference_mode()
     def decode(self, codes: Codes, state: State, shares: Parts = USUAL_SHARES) -> tuple[Pcm, State]:

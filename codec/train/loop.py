@@ -130,7 +130,7 @@ class Trainer(Run):
         gains that it needs, where something is to be heard, are a loss of the network's own. And what it shall bring
         about is judged by the target's levels alone: judges of sounds like what is uncertain to be faint."""
         equalizer = self.model.decoder.equalizer
-        analysis, *state = equalizer.initial_state(len(raw))
+        analysis, *state = equalizer.pass_state(len(raw))
         pcm = raw[:, None]
         with torch.no_grad():
             true, _ = equalizer.analysis.step(target[:, None], analysis)
@@ -166,7 +166,7 @@ class Trainer(Run):
         """Keeps the last embeddings before the quantizer comes in."""
         per_step = z.shape[0] * z.shape[2]
         if (self.recipe.continuous_steps - self.step) * per_step <= self.recipe.start_vectors:
-            self.vectors.append(z.detach().transpose(1, 2).reshape(per_step, -1))
+            self.vectors.append(z.detach().transpose(1, 2).contiguous())
 
     def _bring_in_quantizer(self) -> None:
         """Quantization noise falls on all axes alike and would bury the weak ones, so what is learned of the embeddings
@@ -174,7 +174,7 @@ class Trainer(Run):
         vectors = torch.cat(self.vectors)
         self.team.share([vectors])
         self.vectors.clear()
-        learned, levels = vectors[:, : self.config.projected], vectors[:, self.config.projected :]
+        learned, levels = vectors.flatten(0, 1).tensor_split([self.config.projected], dim=1)
         whitening = Whitening.of(learned)
         deviation = LEVEL_SHARE * float(whitening(learned).std())
         for model in (self.model, self.average.model):
@@ -184,8 +184,9 @@ class Trainer(Run):
             for parameter in projection.parameters():
                 self.optimizer.state.pop(parameter, None)
         scaled = (levels - self.model.quantizer.level_offset) * self.model.quantizer.level_scale
-        self.codebooks.start(torch.cat([whitening(learned), scaled], dim=1))
-        self.team.share([self.codebooks.sums, self.model.quantizer.codebooks])
+        self.codebooks.start(torch.cat([whitening(learned), scaled], dim=1).view(vectors.shape))
+        self.team.share([self.codebooks.sums, self.model.quantizer.codebooks, self.model.quantizer.prediction])
+        self.average.model.quantizer.prediction.copy_(self.model.quantizer.prediction)
 
     def _settle(self) -> None:
         """When its time has come, the averaged model takes the model's place and its encoder stays. Codebooks had

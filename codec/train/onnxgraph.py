@@ -28,6 +28,7 @@ from codec.bands import (
     LEAST_POWER,
     LOUDNESS_EXPONENT,
     MOST_GAIN,
+    PASSES,
     WINDOW,
 )
 from codec.denoiser import Denoiser
@@ -181,10 +182,13 @@ class CodecGraph(StepGraphBuilder):
 
     def equalized(self, pcm: str, wanted: str, equalizer: Equalizer) -> str:
         """pcm [1, 1, 1, hop], log powers [1, bands + 3, 1, 1] -> pcm."""
-        inaudible = self.number(INAUDIBLE)
-        given = self.add("Log", self.add("Add", self.powers(pcm, equalizer.analysis), inaudible))
-        half = self.add("Mul", self.add("Sub", wanted, given), self.number(0.5))
-        return self.filtered(pcm, self.clip(half, -MOST_GAIN, MOST_GAIN), equalizer.filter)
+        inaudible, total = self.number(INAUDIBLE), self.number(0.0)
+        for _ in range(PASSES):
+            given = self.add("Log", self.add("Add", self.powers(pcm, equalizer.analysis), inaudible))
+            half = self.add("Mul", self.add("Sub", wanted, given), self.number(0.5))
+            before, total = total, self.clip(self.add("Add", half, total), -MOST_GAIN, MOST_GAIN)
+            pcm = self.filtered(pcm, self.add("Sub", total, before), equalizer.filter)
+        return pcm
 
     def filtered(self, pcm: str, gains: str, band_filter: BandFilter) -> str:
         """pcm [1, 1, 1, hop], log gains [1, bands, 1, 1] -> pcm. Responses are backwards, as convolutions take them."""

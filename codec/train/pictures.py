@@ -22,8 +22,8 @@ def draw_picture(model: SoundStream, clip: Tensor, path: Path) -> None:
     z, _ = model.encoder.step(clip[None, None], model.encoder.initial_state(1))
     sounds = {"original": clip}
     for bitrate in BITRATES_KBPS:
-        codes = model.quantizer.encode(z, config.n_q(bitrate))
-        pcm, _ = model.decode_step(codes, model.decoder.initial_state(1))
+        codes, _ = model.quantizer.encode(z, config.n_q(bitrate), model.quantizer.initial_state(1))
+        pcm, _ = model.decode_step(codes, model.decoder_state(1))
         sounds[f"{bitrate:g} kbit/s"] = pcm[0, 0]
     figure = Figure(figsize=(10, 2.2 * len(sounds)), layout="constrained")
     rows = figure.subplots(len(sounds), sharex=True)

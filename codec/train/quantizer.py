@@ -7,12 +7,16 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from codec.rvq import ResidualVectorQuantizer
 from codec.train.team import Team
 
 DECAY = 0.99  # of the moving averages that are the codebooks
-LEVEL_SHARE = 1.0  # of a learned number's deviation is what a level's is brought to: so it gets about its share of bits
+# Of what a frame makes likely of the next this is not coded: less than all, for it is known no better than quantized,
+# and what a lost packet changes shall be forgotten soon.
+PREDICTED = 0.64
+LEVEL_SHARE = 1.25  # of a learned number's deviation is what a level's is brought to (docs/decisions/0031)
 BALANCE_DECAY = 0.99  # of the moving averages of what learned numbers and levels vary by
 BALANCE_STEP = 0.01  # of how far their ratio's logarithm is from where it belongs is made up for in one update
 
@@ -135,8 +139,12 @@ class CodebookTrainer:
 
     @torch.no_grad()
     def start(self, vectors: Tensor, iterations: int = 6) -> None:
-        """Sets every codebook by k-means on vectors [N, d] and what the quantizers before it leave of them."""
-        residual = vectors
+        """vectors [N, T, d], frame after frame. Measures what each frame makes likely of the next, then sets every
+        codebook by k-means on what that and the quantizers before it leave."""
+        before = functional.pad(vectors[:, :-1], (0, 0, 1, 0))
+        alike = (before * vectors).sum(dim=(0, 1)) / before.square().sum(dim=(0, 1)).clamp(min=1e-12)
+        self.quantizer.prediction.copy_(PREDICTED * alike.clamp(0, 1))
+        residual = (vectors - self.quantizer.prediction * before).flatten(0, 1)
         for index, book in enumerate(self.quantizer.codebooks):
             book.copy_(residual[torch.randperm(len(residual), device=residual.device)[: len(book)]])
             for _ in range(iterations):
@@ -152,28 +160,39 @@ class CodebookTrainer:
         self.sums.copy_(self.quantizer.codebooks)
 
     def __call__(self, z: Tensor, depths: Tensor) -> Quantized:
-        """Projected embeddings z [B, d, T], quantizers of each frame [B, T]. Every codebook learns from all
-        frames; output and commitment loss see the frame's own quantizers only."""
-        batch, size, frames = z.shape
-        flat = z.transpose(1, 2).reshape(-1, size)
-        depth = depths.reshape(-1, 1)
-        total, commitment = torch.zeros_like(flat), flat.new_zeros(())
-        codes, residuals = list[Tensor](), list[Tensor]()
-        residual = flat
-        for index in range(len(self.quantizer.codebooks)):
-            with torch.no_grad():
-                code = self.quantizer.nearest(residual, index)
-                entry = self.quantizer.codebooks[index][code]
-                active = (depth > index).float()
-            commitment = commitment + ((residual - entry).square() * active).mean()
-            total = total + entry * active
-            codes.append(code)
-            residuals.append(residual.detach())
-            residual = residual - entry
-        self._learn(torch.stack(codes), torch.stack(residuals))
-        through = flat + (total - flat).detach()
-        commitment = commitment / depth.float().mean() / flat.detach().var().clamp(min=1e-6)
-        return Quantized(through.reshape(batch, frames, size).transpose(1, 2), commitment, torch.stack(codes, dim=1))
+        """Projected embeddings z [B, d, T], quantizers of each frame [B, T]. Every codebook learns from all frames;
+        output and commitment loss see the frame's own quantizers only, and so does what the next frame's begin with."""
+        z = z.transpose(1, 2)  # [B, T, d]
+        active = (depths[..., None] > torch.arange(len(self.quantizer.codebooks), device=z.device)).float()
+        codes, entries, found = self._search(z.detach(), active)
+        own = (entries * active[..., None]).sum(dim=2)
+        residuals = (z - (found - own))[:, :, None] - (entries.cumsum(dim=2) - entries)  # [B, T, Q, d]
+        left = (residuals - entries).square() * active[..., None]
+        commitment = left.sum(dim=2).mean() / active.sum(dim=2).mean() / z.detach().var().clamp(min=1e-6)
+        self._learn(codes.flatten(0, 1).T, residuals.detach().flatten(0, 1).transpose(0, 1), z.detach().flatten(0, 1))
+        through = z + (found - z).detach()
+        return Quantized(through.transpose(1, 2), commitment, codes.flatten(0, 1))
+
+    @torch.no_grad()
+    def _search(self, z: Tensor, active: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """z [B, T, d], the quantizers that frames have [B, T, Q] -> codes [B, T, Q], of all quantizers; their entries
+        [B, T, Q, d]; what comes of the frame's own [B, T, d]."""
+        books = self.quantizer.codebooks
+        half_norms, last = books.square().sum(dim=2) / 2, self.quantizer.initial_state(len(z))
+        codes, entries, found = list[Tensor](), list[Tensor](), list[Tensor]()
+        for vectors, own in zip(z.unbind(dim=1), active.unbind(dim=1), strict=True):
+            last = self.quantizer.prediction * last
+            residual = vectors - last
+            for index, book in enumerate(books):
+                code = (half_norms[index] - residual @ book.T).argmin(dim=1)
+                entry = book[code]
+                residual, last = residual - entry, last + entry * own[:, index, None]
+                codes.append(code)
+                entries.append(entry)
+            found.append(last)
+        shape = z.shape[1], len(books), len(z)
+        many = torch.stack(codes).view(shape).permute(2, 0, 1)
+        return many, torch.stack(entries).view(*shape, -1).permute(2, 0, 1, 3), torch.stack(found, dim=1)
 
     @torch.no_grad()
     def balance(self, average: ResidualVectorQuantizer) -> None:
@@ -188,9 +207,10 @@ class CodebookTrainer:
         self.variances[1] *= factor**2
 
     @torch.no_grad()
-    def _learn(self, codes: Tensor, vectors: Tensor) -> None:
-        """codes [Q, N] that were chosen for vectors [Q, N, d]; one message to the team for all codebooks."""
-        learned, levels = vectors[0].tensor_split([-self.quantizer.bands], dim=1)
+    def _learn(self, codes: Tensor, vectors: Tensor, z: Tensor) -> None:
+        """codes [Q, N] that were chosen for vectors [Q, N, d], to code z [N, d]; one message to the team for all
+        codebooks."""
+        learned, levels = z.tensor_split([-self.quantizer.bands], dim=1)
         self.variances.lerp_(torch.stack([learned.var(), levels.var()]), 1 - BALANCE_DECAY)
         count, size = codes.shape[1], self.usage.shape[1]
         share = count / size  # what every entry would get of an even split

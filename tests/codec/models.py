@@ -34,6 +34,5 @@ def small_model() -> SoundStream:
         sound, state = 0.3 * torch.randn(4, 1, 100 * SMALL.hop), model.encoder.initial_state(4)
         z, _ = model.encoder.step(sound, state)
         weigh_levels(model.quantizer, z[:, -SMALL.bands :].transpose(1, 2).flatten(0, 1), 1.0)
-        vectors = model.quantizer.project(z).transpose(1, 2).reshape(-1, SMALL.code_dimension)
-        CodebookTrainer(model.quantizer, Team()).start(vectors)
+        CodebookTrainer(model.quantizer, Team()).start(model.quantizer.project(z).transpose(1, 2))
     return folded(model)

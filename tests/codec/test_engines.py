@@ -19,7 +19,7 @@ from codec.engine.base import Codes, DecodeStep, EncodeStep, EngineError, Pcm
 from codec.engine.torch import TorchEngine
 from codec.highband import SHAPES, SHARES
 from codec.weights import MANIFEST, shipped, write_manifest
-from tests.codec.steps import decoded, encoded
+from tests.codec.steps import after_the_same, as_tensor, decoded, encoded, left_to_code
 
 SECONDS = 2
 
@@ -35,16 +35,12 @@ def speech(heldout_speech: list[Path]) -> Pcm:
     return read_audio(heldout_speech[0])[: SECONDS * 24_000]
 
 
-def is_tie(engine: TorchEngine, pcm: Pcm, denoise: float, frame: int, wanted: Codes, given: Codes) -> bool:
-    """Whether both codes lie about equally far from the embedding, in the end or where they part: rounding decides
-    which of two equal paths goes on, and where one path alone is kept, its last distance may differ."""
-    model, length = engine.model, (frame + 1) * engine.config.hop
-    mode = torch.full((1, frame + 1), denoise)
-    z, _ = model.embed_step(torch.from_numpy(pcm[:length])[None, None], mode, engine.encoder_state())
-    embedding, books = model.quantizer.project(z)[0, :, -1], model.quantizer.codebooks
+def are_tied(engine: TorchEngine, left: torch.Tensor, wanted: Codes, given: Codes) -> bool:
+    """Whether both codes lie about equally far from what is left to code, in the end or where they part: rounding
+    decides which of two equal paths goes on, and where one path alone is kept, its last distance may differ."""
 
     def distance(codes: Codes) -> float:
-        return float((embedding - sum(book[int(code)] for book, code in zip(books, codes, strict=False))).norm())
+        return float((left - engine.model.quantizer.entries(as_tensor(codes))[0]).norm())
 
     depths = (int(np.argmax(wanted != given)) + 1, len(wanted))
     pairs = [(distance(wanted[:depth]), distance(given[:depth])) for depth in depths]
@@ -59,12 +55,14 @@ def test_an_engine_gives_the_references_codes(name: str, n_q: int, denoise: floa
     assert isinstance(reference, TorchEngine)
     assert engine.precision == "fp32"
     frames = speech.reshape(-1, engine.config.hop)
-    wanted, given = (encoded(each, frames, n_q, denoise) for each in (reference, engine))
+    given = encoded(engine, frames, n_q, denoise)
+    wanted = after_the_same(reference, frames, given, denoise)
     differing = [i for i, pair in enumerate(zip(wanted, given, strict=True)) if not np.array_equal(*pair)]
     assert len(differing) <= 0.01 * len(wanted)
-    assert all(is_tie(reference, speech, denoise, i, wanted[i], given[i]) for i in differing)
-    pcm = decoded(engine, wanted)
-    np.testing.assert_allclose(pcm, decoded(reference, wanted), rtol=0, atol=2e-5)
+    left = left_to_code(reference, frames, given, denoise)
+    assert all(are_tied(reference, left[i], wanted[i], given[i]) for i in differing)
+    pcm = decoded(engine, given)
+    np.testing.assert_allclose(pcm, decoded(reference, given), rtol=0, atol=2e-5)
     assert float(np.abs(pcm).max()) > 0.01
 
 
@@ -191,6 +189,18 @@ def test_weights_of_another_version_are_refused(copied: Path, name: str) -> None
     save_file(tensors | {"quantizer.codebooks": np.ascontiguousarray(tensors["quantizer.codebooks"][..., :48])}, path)
     write_manifest(copied, "base")
     with pytest.raises(EngineError, match=r"do not fit preset base: .*quantizer\.codebooks"):
+        load_engine(name, weights=copied)
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_weights_that_predict_nothing_are_refused(copied: Path, name: str) -> None:
+    """As before decision 31."""
+    path = copied / "model.safetensors"
+    tensors = load_file(path)
+    del tensors["quantizer.prediction"]
+    save_file(tensors, path)
+    write_manifest(copied, "base")
+    with pytest.raises(EngineError, match=r"do not fit preset base: .*quantizer\.prediction"):
         load_engine(name, weights=copied)
 
 

@@ -29,7 +29,7 @@ def stream(
     model: SoundStream, sound: torch.Tensor, cuts: list[int], n_q: int, denoise: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Codes and PCM with the sound given in pieces of so many frames."""
-    encoder, decoder = model.encoder_state(1), model.decoder.initial_state(1)
+    encoder, decoder = model.encoder_state(1), model.decoder_state(1)
     codes, pcm = [], []
     for piece in sound.split([frames * SMALL.hop for frames in cuts], dim=-1):
         mode = torch.full((1, piece.shape[-1] // SMALL.hop), denoise)

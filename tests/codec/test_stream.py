@@ -177,14 +177,22 @@ def test_denoise_ramps_from_the_frame_it_names(engine: Engine, speech: Pcm, pack
     assert before + after != packets
 
 
-def test_switched_off_denoising_leaves_no_trace(engine: Engine, speech: Pcm, packets: list[Packet]) -> None:
-    encoder = StreamEncoder(engine, 8)
+def heard(engine: Engine, packets: list[Packet]) -> Pcm:
+    decoder = StreamDecoder(engine)
+    for packet in packets:
+        decoder.push(packet)
+    return decoder.pull(len(packets))
+
+
+def test_switched_off_denoising_leaves_no_trace(engine: Engine, speech: Pcm) -> None:
+    """In what is heard, as finely as there is; codes depend on the ones before."""
+    encoder, plain = StreamEncoder(engine, 24), StreamEncoder(engine, 24).push(speech)
     encoder.set_denoise(True)
-    encoder.push(speech[: 40 * 320])
+    first = encoder.push(speech[: 40 * 320])
     assert encoder.set_denoise(False) == 40
-    rest = encoder.push(speech[40 * 320 :])[engine.config.denoise_ramp_frames + ENCODER_SEES :]
-    agree = [a.codes == b.codes for a, b in zip(rest, packets[-len(rest) :], strict=True)]
-    assert np.mean(agree) == 1.0
+    changed = heard(engine, first + encoder.push(speech[40 * 320 :]))
+    rest = slice((40 + engine.config.denoise_ramp_frames + ENCODER_SEES + 30) * 320, None)
+    assert np.corrcoef(changed[rest], heard(engine, plain)[rest])[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("loudest", [0.0, 3e-5], ids=["zeros", "one bit of hiss"])
@@ -192,10 +200,10 @@ def test_a_denoiser_does_not_hear_silence(loudest: float, engine: Engine, speech
     rng = np.random.default_rng(2)
     noisy = speech + 0.03 * rng.standard_normal(len(speech)).astype(np.float32)
     silence = rng.uniform(-loudest, loudest, 70 * 320).astype(np.float32)
-    late = StreamEncoder(engine, 8, denoise=True).push(np.concatenate([silence, noisy]))[70 + ENCODER_SEES :]
-    at_once = StreamEncoder(engine, 8, denoise=True).push(noisy)[ENCODER_SEES:]
-    agree = [a.codes == b.codes for a, b in zip(at_once, late, strict=True)]
-    assert np.mean(agree) > (0.99 if not loudest else 0.9)
+    late = heard(engine, StreamEncoder(engine, 24, denoise=True).push(np.concatenate([silence, noisy])))[70 * 320 :]
+    at_once = heard(engine, StreamEncoder(engine, 24, denoise=True).push(noisy))
+    rest = slice((ENCODER_SEES + 10) * 320, None)
+    assert np.corrcoef(late[rest], at_once[rest])[0, 1] > 0.99
 
 
 def test_lost_frames_are_skipped_in_the_count(engine: Engine, speech: Pcm) -> None:

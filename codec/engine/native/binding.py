@@ -52,7 +52,7 @@ class LevelsSpec(ctypes.Structure):
     """library.cpp's, field by field."""
 
     _fields_ = [
-        *((name, c_int32) for name in ("bands", "parts", "hidden")),
+        *((name, c_int32) for name in ("bands", "parts", "hidden", "passes")),
         *((name, c_float) for name in ("one", "scale", "exponent", "least", "inaudible", "most_gain")),
         ("powers", BandPowersSpec),
         *((name, c_void_p) for name in ("emphasis", "emphases", "offset")),
@@ -123,7 +123,7 @@ class ModelSpec(ctypes.Structure):
         *((name, c_int32) for name in ("encoder_stages", "decoder_stages")),
         *((name, c_int32) for name in ("quantizers", "entries", "dimension")),
         *((name, c_int32) for name in ("scans", "most_paths", "hop")),
-        ("codebooks", c_void_p),
+        *((name, c_void_p) for name in ("codebooks", "prediction")),
         ("code_networks", CodeNetworksSpec),
         ("levels", LevelsSpec),
         ("postfilter", PostfilterSpec),
@@ -206,7 +206,7 @@ class Handle:
 
         def levels() -> LevelsSpec:
             return LevelsSpec(
-                *(config.bands, highband.HIGH_PARTS, config.level_hidden, plan.one, plan.level_scale),
+                *(config.bands, highband.HIGH_PARTS, config.level_hidden, bands.PASSES, plan.one, plan.level_scale),
                 *(bands.LOUDNESS_EXPONENT, bands.LEAST_POWER, bands.INAUDIBLE, bands.MOST_GAIN),
                 band_powers(bands.WINDOW, *bands.analysis_weights(config)),
                 *map(floats, (bands.emphasis_weights(config), bands.emphases(config))),
@@ -254,7 +254,7 @@ class Handle:
             *(stages(plan.encoder), stages(plan.decoder)),
             *(len(plan.encoder), len(plan.decoder)),
             *plan.codebooks.shape,
-            *(SEARCH_SCANS, MOST_SEARCH_PATHS, config.hop, floats(plan.codebooks)),
+            *(SEARCH_SCANS, MOST_SEARCH_PATHS, config.hop, floats(plan.codebooks), floats(plan.prediction)),
             *(code_networks(), levels(), postfilter(), denoiser()),
         )
         self.pointer = library.thinline_load(ctypes.byref(model), set_index)

@@ -567,12 +567,12 @@ void encode_streams(const Model& model, Scratch* scratch, int count, const Encod
         float *z = streams[i].residual, *to = z + model.codebooks.dimension - levels.bands;
         measure_levels(levels, clean[i], model.hop, kept[i]->measured, kept[i]->high, measured);
         for (int b = 0; b < levels.bands; ++b) to[b] = (measured[b] - levels.offset[b]) * levels.scale;
-        begin(model.codebooks, z, *scratch[i].paths);
+        begin(model.codebooks, z, kept[i]->last, *scratch[i].paths);
     }
     for (int stage = 0; stage < model.codebooks.count; ++stage)
         for (int i = 0; i < count; ++i)
             if (stage < call.n_q[i]) extend(model.codebooks, stage, call.n_q[i], *scratch[i].paths);
-    for (int i = 0; i < count; ++i) collect(*scratch[i].paths, call.n_q[i], call.codes[i]);
+    for (int i = 0; i < count; ++i) collect(model.codebooks, *scratch[i].paths, call.n_q[i], call.codes[i], kept[i]->last);
 }
 
 void decode_streams(const Model& model, Scratch* scratch, int count, const DecodeCall& call) {
@@ -582,14 +582,15 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     const Levels& levels = model.levels;
     const int dimension = model.codebooks.dimension;
     alignas(64) float wanted[kMaxBatch][kMaxBands], correction[kMaxBands];
+    KeptDecoder* kept[kMaxBatch];
     for (int i = 0; i < count; ++i) {
         float* z = scratch[i].residual;
         streams[i] = stream_of(scratch[i], call.states[i]);
-        for (int k = 0; k < first.channels; ++k) z[k] = k == dimension ? levels.one : 0.f;
-        for (int stage = 0; stage < call.n_q[i]; ++stage) {
-            const size_t entry = size_t(stage) * model.codebooks.size + call.codes[i][stage];
-            for (int k = 0; k < dimension; ++k) z[k] += model.codebooks.entries[entry * dimension + k];
-        }
+        kept[i] = reinterpret_cast<KeptDecoder*>(call.states[i] + model.decoder.state_bytes);
+        for (int k = 0; k < dimension; ++k) z[k] = kept[i]->last[k] * model.codebooks.prediction[k];
+        for (int stage = 0; stage < call.n_q[i]; ++stage) add_entry(model.codebooks, stage, call.codes[i][stage], z);
+        __builtin_memcpy(kept[i]->last, z, dimension * sizeof(float));
+        for (int k = dimension; k < first.channels; ++k) z[k] = k == dimension ? levels.one : 0.f;
         put_channels(first, streams[i].buffers[0], 0, z, first.channels);
         for (int b = 0; b < levels.bands; ++b) {
             const float level = larger(0, z[dimension - levels.bands + b] / levels.scale + levels.offset[b]);
@@ -607,9 +608,12 @@ void decode_streams(const Model& model, Scratch* scratch, int count, const Decod
     }
     run(model.decoder, 1, model.decoder.count, streams, count, scratch->digits);
     for (int i = 0; i < count; ++i) {
-        auto& kept = *reinterpret_cast<KeptDecoder*>(call.states[i] + model.decoder.state_bytes);
-        postfilter(model.postfilter, call.n_q[i], kept.pitch, streams[i].residual, model.hop);
-        equalize(levels, streams[i].residual, wanted[i], kept.filter, call.pcm[i], model.hop);
+        float* sound = streams[i].residual;
+        postfilter(model.postfilter, call.n_q[i], kept[i]->pitch, sound, model.hop);
+        float total[kMaxBands] = {};
+        for (int pass = 0; pass < levels.passes; ++pass)
+            equalize(levels, sound, wanted[i], total, kept[i]->filters[pass], sound, model.hop);
+        __builtin_memcpy(call.pcm[i], sound, model.hop * sizeof(float));
     }
 }
 

@@ -21,16 +21,18 @@ inline void part(const Levels& levels, const float* shares, float* logs) {
     for (int k = 0; k < levels.parts; ++k) high[k] = __builtin_logf(whole * shares[k] + levels.inaudible);
 }
 
-// raw [hop], log powers in the filter's bands -> pcm [hop].
-inline void equalize(const Levels& levels, const float* raw, const float* wanted, KeptFilter& kept, float* pcm, int hop) {
+// One pass. raw [hop], log powers in the filter's bands -> pcm [hop], which may be raw; `total`: gains of all passes.
+inline void equalize(const Levels& levels, const float* raw, const float* wanted, float* total, KeptFilter& kept,
+                     float* pcm, int hop) {
     alignas(64) float sound[kMaxSpectrum], gains[kMaxBands];
     const int before = levels.powers.window - hop;
     __builtin_memcpy(sound, kept.samples + levels.filter.taps - before, before * sizeof(float));
     __builtin_memcpy(sound + before, raw, hop * sizeof(float));
     measure(levels.powers, sound, gains);
     for (int b = 0; b < levels.filter.bands; ++b) {
-        const float gain = (wanted[b] - __builtin_logf(gains[b] + levels.inaudible)) / 2;
-        gains[b] = clamped(gain, -levels.most_gain, levels.most_gain);
+        const float gain = (wanted[b] - __builtin_logf(gains[b] + levels.inaudible)) / 2, before = total[b];
+        total[b] = clamped(before + gain, -levels.most_gain, levels.most_gain);
+        gains[b] = total[b] - before;
     }
     filter_bands(levels.filter, gains, raw, kept, pcm, hop);
 }

@@ -138,7 +138,7 @@ struct BandPowersSpec {
 };
 
 struct LevelsSpec {
-    int32_t bands, parts, hidden;
+    int32_t bands, parts, hidden, passes;
     float one, scale, exponent, least, inaudible, most_gain;
     BandPowersSpec powers;
     const float *emphasis, *emphases, *offset;
@@ -185,7 +185,7 @@ struct ModelSpec {
     const StageSpec *encoder, *decoder;
     int32_t encoder_stages, decoder_stages;
     int32_t quantizers, entries, dimension, scans, most_paths, hop;
-    const float* codebooks;
+    const float *codebooks, *prediction;
     CodeNetworksSpec code_networks;
     LevelsSpec levels;
     PostfilterSpec postfilter;
@@ -286,6 +286,7 @@ struct Handle {
         const int row = books.words * kWordSteps;
         float *centers = arena.take<float>(count * row), *widths = arena.take<float>(count * row);
         books.entries = copy(spec.codebooks, all * d, all * d);
+        books.prediction = copy(spec.prediction, d, d);
         for (int book = 0; book < count; ++book) {
             const size_t first = size_t(book) * size;
             float *center = centers + book * row, *width = widths + book * row;
@@ -404,7 +405,7 @@ struct Handle {
     }
 
     Levels levels(const LevelsSpec& spec, int quantizers) {
-        Levels made{spec.bands, spec.parts, spec.hidden, spec.one};
+        Levels made{spec.bands, spec.parts, spec.hidden, spec.passes, spec.one};
         made.scale = spec.scale, made.exponent = spec.exponent, made.least = spec.least;
         made.inaudible = spec.inaudible, made.most_gain = spec.most_gain;
         made.powers = band_powers(spec.powers);

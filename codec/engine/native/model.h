@@ -23,6 +23,7 @@ constexpr float kMiddle = 7.5f;  // between the greatest and the least step of f
 
 constexpr int kMaxBands = 64, kMaxHop = 320;  // of levels
 constexpr int kMaxParts = 4;  // of the highest band
+constexpr int kMaxPasses = 2;  // of the equalizer
 constexpr int kMaxTaps = 256;  // of a filter with gains in bands
 constexpr int kMaxSpectrum = 1024;  // points, in which powers are measured
 constexpr int kMaxMaps = 32, kMaxMapLayers = 8, kMaxTold = 8;  // of what it makes of each band
@@ -76,6 +77,7 @@ struct Codebooks {
     const float* widths;      // the same
     const float* lengths;     // [count]: an entry's in steps, divided by its error, at the most
     const float* entries;     // [count][size][dimension]
+    const float* prediction;  // [dimension]: what of each number of a frame is expected in the next
     const float* half_norms;  // [count][size]
 };
 
@@ -113,7 +115,7 @@ struct BandPowers {
 // Levels in bands, and the network that corrects them: its first convolution is outputs aside of the decoder's first stage.
 // Measured and equalized are bands of which the last `parts` are the highest one whose level goes over the line.
 struct Levels {
-    int bands, parts, hidden;
+    int bands, parts, hidden, passes;
     float one;  // what stands beside the codes for a bias
     float scale, exponent, least, inaudible, most_gain;
     BandPowers powers;
@@ -187,6 +189,7 @@ struct KeptEncoder {
     float seen[kMaxSpectrum];         // samples before the frame, for the denoiser's window
     float measured[kMaxTaps];         // and for levels
     float high[kMaxParts];            // powers of the highest band's parts in the last frame
+    float last[kMaxDimension];        // what the last frame's codes came to
 };
 
 struct KeptMaps {
@@ -195,8 +198,9 @@ struct KeptMaps {
 };
 
 struct KeptDecoder {
-    KeptFilter filter;
+    KeptFilter filters[kMaxPasses];  // the equalizer's
     KeptPitch pitch;
+    float last[kMaxDimension];  // what the last frame's codes came to
 };
 
 struct Paths {  // through the codebooks, of one embedding

@@ -66,6 +66,7 @@ class Plan:
     encoder: list[Stage]
     decoder: list[Stage]
     codebooks: Floats  # [quantizers, entries, dimension]
+    prediction: Floats  # [dimension]
     one: float  # stands beside the codes for their projection's bias; of a size that suits int8's one scale for a row
     level_offset: Floats  # [bands]
     level_scale: float
@@ -81,6 +82,7 @@ def plan(config: CodecConfig, tensors: Tensors) -> Plan:
         _encoder(config, tensors),
         _decoder(config, tensors, first),
         tensors["quantizer.codebooks"],
+        tensors["quantizer.prediction"],
         one,
         tensors["quantizer.level_offset"],
         float(tensors["quantizer.level_scale"]),

@@ -207,15 +207,26 @@ inline void extend(const Codebooks& books, int stage, int n_q, Paths& paths) {
     }
 }
 
-inline void begin(const Codebooks& books, const float* embedding, Paths& paths) {
+// What the codes of the last frame came to, `last`, becomes what is expected of this one, which is not coded.
+inline void begin(const Codebooks& books, const float* embedding, float* last, Paths& paths) {
     paths.count = 1;
-    __builtin_memcpy(paths.residuals[0][0], embedding, books.dimension * sizeof(float));
+    for (int k = 0; k < books.dimension; ++k) {
+        last[k] *= books.prediction[k];
+        paths.residuals[0][0][k] = embedding[k] - last[k];
+    }
 }
 
-// The codes of the best path.
-inline void collect(const Paths& paths, int n_q, int16_t* codes) {
+// Adds an entry's numbers.
+inline void add_entry(const Codebooks& books, int stage, int code, float* to) {
+    const float* entry = books.entries + (size_t(stage) * books.size + code) * books.dimension;
+    for (int k = 0; k < books.dimension; ++k) to[k] += entry[k];
+}
+
+// The codes of the best path, and what they come to.
+inline void collect(const Codebooks& books, const Paths& paths, int n_q, int16_t* codes, float* last) {
     for (int stage = n_q - 1, path = 0; stage >= 0; path = paths.parents[stage--][path])
         codes[stage] = paths.codes[stage][path];
+    for (int stage = 0; stage < n_q; ++stage) add_entry(books, stage, codes[stage], last);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from codec.bands import DENOISE_TAPS, FADE, TAPS
+from codec.bands import DENOISE_TAPS, FADE, PASSES, TAPS
 from codec.bench.work import Work, decoder_work, denoiser_work, encoder_work, search_work, step_bytes, step_work
 from codec.config import PRESETS, CodecConfig, search_paths
 from codec.model import SoundStream
@@ -32,7 +32,7 @@ def test_the_networks_do_as_many_multiply_adds(preset: str) -> None:
     encode = counted(lambda: model.encoder.step(pcm, model.encoder.initial_state(1)))
     z = torch.zeros(1, config.dimension + config.bands, 1)
     decode = counted(lambda: model.decoder.step(z, 1, model.decoder.initial_state(1)))
-    filtering = TAPS * (config.hop + FADE)  # which the reference does by spectra
+    filtering = PASSES * TAPS * (config.hop + FADE)  # which the reference does by spectra
     assert clean + DENOISE_TAPS * (config.hop + FADE) == denoiser_work(config).multiply_adds
     assert encode + config.dimension * config.projected == encoder_work(config).multiply_adds
     assert decode + config.dimension * config.code_dimension + filtering == decoder_work(config).multiply_adds
