@@ -32,7 +32,7 @@ recipe = Recipe(
 )
 trainer = Trainer(recipe, corpus, out)
 trainer.codebooks.start = lambda vectors: trainer.model.quantizer.codebooks.copy_(
-    vectors.repeat(8, 1).view(1, 1024, -1).expand_as(trainer.model.quantizer.codebooks)
+    vectors.flatten(0, 1).repeat(8, 1).view(1, 1024, -1).expand_as(trainer.model.quantizer.codebooks)
 )
 if trainer.team.rank == 1:
     trainer.train_step = lambda step=trainer.train_step: (trainer.stop() if trainer.step == 3 else None, step())[1]
