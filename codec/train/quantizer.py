@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import functional as F
 
 from codec.rvq import ResidualVectorQuantizer
 from codec.train.team import Team
@@ -141,7 +141,7 @@ class CodebookTrainer:
     def start(self, vectors: Tensor, iterations: int = 6) -> None:
         """vectors [N, T, d], frame after frame. Measures what each frame makes likely of the next, then sets every
         codebook by k-means on what that and the quantizers before it leave."""
-        before = functional.pad(vectors[:, :-1], (0, 0, 1, 0))
+        before = F.pad(vectors[:, :-1], (0, 0, 1, 0))
         alike = (before * vectors).sum(dim=(0, 1)) / before.square().sum(dim=(0, 1)).clamp(min=1e-12)
         self.quantizer.prediction.copy_(PREDICTED * alike.clamp(0, 1))
         residual = (vectors - self.quantizer.prediction * before).flatten(0, 1)
