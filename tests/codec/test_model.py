@@ -71,6 +71,17 @@ def embeddings(model: SoundStream, sound: torch.Tensor) -> torch.Tensor:
     return model.quantizer.project(z)[0].T
 
 
+def test_switched_off_denoising_leaves_no_trace(model: SoundStream, sound: torch.Tensor) -> None:
+    """In embeddings, once the encoder sees no frame of it any more: what codes stand for they say of the frames before,
+    too, so these may differ for longer."""
+    mode, sees = torch.zeros(1, FRAMES), 16
+    plain, _ = model.embed_step(sound, mode, model.embedding_state(1))
+    mode[:, :4] = 1.0
+    changed, _ = model.embed_step(sound, mode, model.embedding_state(1))
+    assert not torch.allclose(changed[..., :4], plain[..., :4], atol=1e-2)
+    torch.testing.assert_close(changed[..., 4 + 1 + sees :], plain[..., 4 + 1 + sees :], rtol=0, atol=1e-5)
+
+
 def errors(model: SoundStream, embeddings: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """Squared distances [N, n_q + 1] of embeddings [N, d] from the sums of the first 0, 1, ... of their entries."""
     left = [embeddings]

@@ -125,8 +125,8 @@ def test_a_frame_sees_its_own_depth_and_the_frames_before_it(trainer: CodebookTr
 
 
 def test_what_the_frame_before_makes_likely_is_not_coded() -> None:
-    """Half of the numbers stay much as they were from frame to frame; the error is less at equal bits, and what the
-    encoder finds the decoder gives."""
+    """Half of the numbers stay much as they were from frame to frame; the error is less at equal bits, and what
+    training hears the decoder gives."""
     torch.manual_seed(0)
     steady_half, frames = torch.arange(SMALL.code_dimension) % 2 == 0, [torch.randn(60, SMALL.code_dimension)]
     for _ in range(29):
@@ -143,7 +143,11 @@ def test_what_the_frame_before_makes_likely_is_not_coded() -> None:
         quantizer.prediction *= predicted
         for _ in range(20):
             trainer(vectors.transpose(1, 2), depths)
+        before = deepcopy(quantizer)  # it learns from what it codes
         quantized = trainer(vectors.transpose(1, 2), depths)
+        codes = quantized.codes[:, :2].view(60, 30, 2).transpose(1, 2)
+        heard, _ = before.decode(codes, before.initial_state(60))
+        torch.testing.assert_close(heard, before.project_back(quantized.z))
         errors.append(float((quantized.z.transpose(1, 2) - vectors).square().mean()))
     assert errors[0] < 0.85 * errors[1]
 
