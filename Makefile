@@ -10,10 +10,12 @@ setup: .venv/serve.stamp
 serve: setup
 	$(BIN)/thinline serve --port $(PORT)
 
+# The codec's tests run two at a time; those of calls, which are heard in real time, have the machine to themselves.
 test: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/codec
+	$(BIN)/pytest --ignore tests/codec
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
