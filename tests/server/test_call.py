@@ -182,8 +182,6 @@ async def test_speech_arrives_as_the_codec_alone_gives_it(
         speaker.channel.send(frame_to_bytes(number, 0, frame))
     await wait_a_little(lambda: passed() >= 150)
     heard = await drain(listener)
-    if jitter.played < 135:
-        pytest.skip(f"this machine is too busy for a call in real time: {150 - jitter.played} of 150 frames were lost")
 
     encoder, decoder = StreamEncoder(real, real.config.n_q(6)), StreamDecoder(real)
     for packet in encoder.push(speech):
