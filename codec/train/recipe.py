@@ -50,8 +50,10 @@ class Recipe:
 
     @property
     def settle_from(self) -> int:
-        """The step from which on codebooks and decoder alone learn; with a quantizer, so that there is a codebook."""
-        return max(self.steps - round(self.settle * self.steps), self.continuous_steps + 1)
+        """The step from which on codebooks and decoder alone learn: after one with a quantizer, which the continuous
+        steps began; at once where the run began with one."""
+        begun = self.continuous_steps + 1 if self.continuous_steps else 0
+        return max(self.steps - round(self.settle * self.steps), begun)
 
 
 def check_preset_and_sizes(preset: str, sizes: dict[str, float]) -> None:

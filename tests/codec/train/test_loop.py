@@ -181,6 +181,15 @@ def test_a_share_of_the_steps_lies_between_none_and_all(share: float) -> None:
 def test_the_encoder_learns_with_a_quantizer_before_it_rests() -> None:
     assert Recipe(steps=100, continuous_steps=10, settle=0.2).settle_from == 80
     assert Recipe(steps=100, continuous_steps=90, settle=0.2).settle_from == 91
+    assert Recipe(steps=100, continuous_steps=0, settle=1).settle_from == 0
+
+
+def test_an_encoder_that_shall_rest_from_the_start_does_not_move(tiny_corpus: Corpus, tmp_path: Path) -> None:
+    trainer = Trainer(replace(RECIPE, continuous_steps=0, settle=1.0), tiny_corpus, tmp_path)
+    before, decoder = encoder(trainer), trainer.model.decoder.last.conv.weight.clone()
+    trainer.train_step()
+    assert all(torch.equal(a, b) for a, b in zip(before, encoder(trainer), strict=True))
+    assert not torch.equal(decoder, trainer.model.decoder.last.conv.weight)
 
 
 @pytest.mark.parametrize(("figure", "weight"), [("gain", 1.0), ("level", 0.0)], ids=["gain", "level"])
