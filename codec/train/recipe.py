@@ -50,8 +50,8 @@ class Recipe:
 
     @property
     def settle_from(self) -> int:
-        """The step from which on codebooks and decoder alone learn: after one with a quantizer, which the continuous
-        steps began; at once where the run began with one."""
+        """The step from which on codebooks and decoder alone learn: never before there are codebooks, which come in
+        after the continuous steps, or with the weights that a run begins with."""
         begun = self.continuous_steps + 1 if self.continuous_steps else 0
         return max(self.steps - round(self.settle * self.steps), begun)
 
